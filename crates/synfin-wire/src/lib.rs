@@ -19,6 +19,7 @@ pub mod dissect;
 pub mod link;
 pub mod observation;
 pub mod seq;
+pub mod side;
 pub mod state;
 pub mod tcp;
 
@@ -30,4 +31,5 @@ pub use observation::{
     Source, StateChange,
 };
 // pub use seq::SeqNumber;
+pub use side::Side;
 pub use state::State;
