@@ -1,1 +1,1 @@
-//! In preparation.
+//! From a frame down to the TCP segment in it.

@@ -30,6 +30,6 @@ pub use observation::{
     Direction, Frame, InterfaceId, Loss, LossCause, Observation, Owner, Process, ProcessName, SocketId,
     Source, StateChange,
 };
-// pub use seq::SeqNumber;
+pub use seq::SeqNumber;
 pub use side::Side;
 pub use state::State;
