@@ -1,1 +1,0 @@
-//! From a frame down to the TCP segment in it.
