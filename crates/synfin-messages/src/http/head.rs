@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::framing::HeaderFraming;
-use super::start::{Verdict, judge};
+use super::start::{Verdict, judge, split_request_line};
 use crate::message::HttpVersion;
 
 /// Longest head that is gathered, in bytes. Servers refuse more than 8 to 32 KiB.
@@ -130,30 +130,50 @@ pub(crate) struct Headers {
 impl ParsedHead {
     /// Reads a whole head, its empty line included. `None` where it is malformed, or has too many header lines.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
-        let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
-        let mut config = httparse::ParserConfig::default();
-        // A line that is no header line is passed over, as browsers do: better one header less than no message.
-        config
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .allow_spaces_after_header_name_in_responses(true)
-            .ignore_invalid_headers_in_requests(true)
-            .ignore_invalid_headers_in_responses(true);
-        let (start, version, headers, status) = if bytes.starts_with(b"HTTP/") {
-            let mut response = httparse::Response::new(&mut []);
-            let status = config.parse_response_with_uninit_headers(&mut response, bytes, &mut lines).ok()?;
-            let reason = response.reason.unwrap_or_default().to_owned();
-            let start = StartLine::Response { status: response.code?, reason };
-            (start, response.version?, Headers::read(response.headers), status)
-        } else {
-            let mut request = httparse::Request::new(&mut []);
-            let status = config.parse_request_with_uninit_headers(&mut request, bytes, &mut lines).ok()?;
-            let start =
-                StartLine::Request { method: request.method?.to_owned(), target: request.path?.to_owned() };
-            (start, request.version?, Headers::read(request.headers), status)
-        };
-        let version = if version == 0 { HttpVersion::Http10 } else { HttpVersion::Http11 };
-        status.is_complete().then_some(Self { start, version, header_bytes: bytes.len(), headers })
+        if bytes.starts_with(b"HTTP/") {
+            return Self::read_response(bytes);
+        }
+        Self::read_request(bytes).or_else(|| {
+            // A target with spaces or odd bytes in it: a plain one takes its place while the header lines are read.
+            let (method, target, minor, rest) = split_request_line(bytes)?;
+            let plain = [&b"X / HTTP/1."[..], &[minor], b"\r\n", rest].concat();
+            let start = StartLine::Request { method: text(method), target: text(target) };
+            Some(Self { start, header_bytes: bytes.len(), ..Self::read_request(&plain)? })
+        })
     }
+
+    fn read_request(bytes: &[u8]) -> Option<Self> {
+        let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut head = httparse::Request::new(&mut []);
+        let status = tolerant().parse_request_with_uninit_headers(&mut head, bytes, &mut lines).ok()?;
+        let start = StartLine::Request { method: head.method?.to_owned(), target: head.path?.to_owned() };
+        status.is_complete().then(|| Self::new(start, head.version, head.headers, bytes))
+    }
+
+    fn read_response(bytes: &[u8]) -> Option<Self> {
+        let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut head = httparse::Response::new(&mut []);
+        let status = tolerant().parse_response_with_uninit_headers(&mut head, bytes, &mut lines).ok()?;
+        let start =
+            StartLine::Response { status: head.code?, reason: head.reason.unwrap_or_default().to_owned() };
+        status.is_complete().then(|| Self::new(start, head.version, head.headers, bytes))
+    }
+
+    fn new(start: StartLine, minor: Option<u8>, lines: &[httparse::Header<'_>], bytes: &[u8]) -> Self {
+        let version = if minor == Some(0) { HttpVersion::Http10 } else { HttpVersion::Http11 };
+        Self { start, version, header_bytes: bytes.len(), headers: Headers::read(lines) }
+    }
+}
+
+/// A line that is no header line is passed over, as browsers do: better one header less than no message.
+fn tolerant() -> httparse::ParserConfig {
+    let mut config = httparse::ParserConfig::default();
+    config
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .ignore_invalid_headers_in_requests(true)
+        .ignore_invalid_headers_in_responses(true);
+    config
 }
 
 impl Headers {

@@ -26,7 +26,10 @@ pub(crate) fn judge(bytes: &[u8]) -> Verdict {
 
 /// `HTTP/1.1 200 OK`: the version, a space, three digits, and then anything up to the line's end.
 fn status_line(bytes: &[u8]) -> Verdict {
-    let Some(rest) = expect(bytes, b"HTTP/1.") else { return partly(bytes, b"HTTP/1.") };
+    const VERSION: &[u8] = b"HTTP/1.";
+    let Some(rest) = bytes.strip_prefix(VERSION) else {
+        return if VERSION.starts_with(bytes) { Verdict::Maybe } else { Verdict::No };
+    };
     let shape = [is_minor, is_space, is_first_status_digit, is_digit, is_digit];
     for (at, fits) in shape.into_iter().enumerate() {
         match rest.get(at) {
@@ -43,39 +46,38 @@ fn status_line(bytes: &[u8]) -> Verdict {
     }
 }
 
-/// `GET /path HTTP/1.1`: a method in capitals, a target without white space, the version, the line's end. Any method
-/// will do, so that new ones need no list; what makes it certain is the version behind it.
+/// `GET /path HTTP/1.1`: a method in capitals, a target, the version, the line's end. Any method will do, so that new
+/// ones need no list; what makes it certain is the version at the end of the line.
 fn request_line(bytes: &[u8]) -> Verdict {
     let method = bytes.iter().take_while(|byte| is_method_byte(**byte)).count();
     if !bytes.first().is_none_or(u8::is_ascii_uppercase) || method > MAX_METHOD {
         return Verdict::No;
     }
-    let target = match bytes.get(method..) {
-        None | Some([]) => return Verdict::Maybe,
-        Some([b' ', target @ ..]) => target,
+    let rest = match bytes.get(method..) {
+        None | Some([] | [b' ']) => return Verdict::Maybe,
+        Some([b' ', first, ..]) if *first <= b' ' => return Verdict::No,
+        Some([b' ', rest @ ..]) => rest,
         Some(_) => return Verdict::No,
     };
-    let length = target.iter().take_while(|byte| **byte > b' ' && **byte != 0x7f).count();
-    let version = match target.get(length..) {
-        None | Some([]) => return Verdict::Maybe,
-        Some([b' ', version @ ..]) if length > 0 => version,
-        Some(_) => return Verdict::No,
-    };
-    let Some(rest) = expect(version, b"HTTP/1.") else { return partly(version, b"HTTP/1.") };
-    match rest {
-        [] => Verdict::Maybe,
-        [minor] | [minor, b'\r'] if is_minor(*minor) => Verdict::Maybe,
-        [minor, b'\n', ..] | [minor, b'\r', b'\n', ..] if is_minor(*minor) => Verdict::Request,
-        _ => Verdict::No,
+    let line = rest.iter().take_while(|byte| **byte >= b' ' && **byte != 0x7f).count();
+    match rest.get(line..) {
+        None | Some([] | [b'\r']) => Verdict::Maybe,
+        Some([b'\n', ..] | [b'\r', b'\n', ..]) if split_request_line(bytes).is_some() => Verdict::Request,
+        Some(_) => Verdict::No,
     }
 }
 
-fn expect<'a>(bytes: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
-    bytes.strip_prefix(word)
-}
-
-fn partly(bytes: &[u8], word: &[u8]) -> Verdict {
-    if word.starts_with(bytes) { Verdict::Maybe } else { Verdict::No }
+/// Method, target and minor version of a whole request line, and what follows the line. Targets with bare spaces in
+/// them are against the rules and real: the version is what stands at the end (RFC 9112, 3).
+pub(crate) fn split_request_line(bytes: &[u8]) -> Option<(&[u8], &[u8], u8, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = bytes.split_at_checked(end.checked_add(1)?)?;
+    let line = line.strip_suffix(b"\n")?;
+    let (minor, line) = line.strip_suffix(b"\r").unwrap_or(line).split_last()?;
+    let line = line.strip_suffix(b" HTTP/1.").filter(|_| is_minor(*minor))?;
+    let (method, target) = line.split_at_checked(line.iter().position(|byte| *byte == b' ')?)?;
+    let target = target.trim_ascii();
+    (!target.is_empty()).then_some((method, target, *minor, rest))
 }
 
 fn is_minor(byte: u8) -> bool {
@@ -104,9 +106,13 @@ mod tests {
 
     #[test]
     fn whole_lines_are_certain() {
-        for line in
-            ["GET / HTTP/1.1\r\n", "GET / HTTP/1.0\nHost", "M-SEARCH * HTTP/1.1\r\n", "HELO x HTTP/1.0\n"]
-        {
+        for line in [
+            "GET / HTTP/1.1\r\n",
+            "GET / HTTP/1.0\nHost",
+            "M-SEARCH * HTTP/1.1\r\n",
+            "HELO x HTTP/1.0\n",
+            "CONNECT a:25 / HTTP/1.0\r\n",
+        ] {
             assert_eq!(judge(line.as_bytes()), Verdict::Request, "{line}");
         }
         for line in ["HTTP/1.1 200 OK\r\n", "HTTP/1.0 404\r\n", "HTTP/1.1 999 \n", "HTTP/1.1 204\n"] {
