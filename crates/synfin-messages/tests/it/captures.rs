@@ -1,0 +1,256 @@
+//! Real traffic, with tshark as the oracle.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use synfin_messages::{Carrier, Conversation, Detail, Message};
+use synfin_wire::Side;
+
+/// Heads as soon as they are whole, and segments put in order.
+const PREFERENCES: [&str; 4] = [
+    "http.desegment_body:FALSE",
+    "tcp.reassemble_out_of_order:TRUE",
+    "tcp.relative_sequence_numbers:TRUE",
+    "tcp.check_checksum:FALSE",
+];
+
+const FIELDS: [&str; 13] = [
+    "frame.number",
+    "tcp.stream",
+    "tcp.srcport",
+    "tcp.seq",
+    "tcp.flags.syn",
+    "tcp.payload",
+    "http.request.method",
+    "http.request.uri",
+    "http.response.code",
+    "tls.handshake.type",
+    "tls.handshake.extensions_server_name",
+    "tls.handshake.extensions_alpn_str",
+    "tls.handshake.ciphersuite",
+];
+
+/// What one of tshark's rows says of a packet.
+struct Row {
+    fields: Vec<String>,
+}
+
+impl Row {
+    fn text(&self, name: &str) -> &str {
+        let at = FIELDS.iter().position(|field| *field == name).expect("a field asked for");
+        self.fields.get(at).map_or("", String::as_str)
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.text(name).split('|').filter(|value| !value.is_empty())
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.values(name).next().and_then(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    fn payload(&self) -> Vec<u8> {
+        let hex = self.text("tcp.payload").as_bytes();
+        hex.chunks_exact(2)
+            .map(|digits| u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).expect("hex"))
+            .collect()
+    }
+}
+
+fn captures() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures");
+    let is_there = folder.is_dir();
+    if !is_there {
+        println!("skipped: there is no folder of captures at {}", folder.display());
+    }
+    is_there.then_some(folder)
+}
+
+/// tshark's view of a file; `None` where there is no tshark.
+fn tshark(file: &Path, decode_as: &[&str]) -> Option<Vec<Row>> {
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(file).args(["-Y", "tcp", "-T", "fields", "-E", "aggregator=|"]);
+    for (option, values) in [("-o", &PREFERENCES[..]), ("-e", &FIELDS), ("-d", decode_as)] {
+        command.args(values.iter().flat_map(|value| [option, value]));
+    }
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "tshark does not run: {error}");
+            println!("skipped: tshark does not run: {error}");
+            return None;
+        }
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| Row { fields: line.split('\t').map(str::to_owned).collect() })
+        .collect();
+    Some(rows)
+}
+
+/// The messages as lines, by tshark: stream, sender's port, and what is said.
+fn as_tshark_says(rows: &[Row]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for row in rows {
+        let whence = format!("{}/{}", row.text("tcp.stream"), row.text("tcp.srcport"));
+        for (method, uri) in row.values("http.request.method").zip(row.values("http.request.uri")) {
+            lines.push(format!("{whence} {method} {uri}"));
+        }
+        lines.extend(row.values("http.response.code").map(|status| format!("{whence} {status}")));
+        let alpn: Vec<_> = row.values("tls.handshake.extensions_alpn_str").collect();
+        for kind in row.values("tls.handshake.type") {
+            match kind {
+                "1" => {
+                    let name = row.text("tls.handshake.extensions_server_name");
+                    lines.push(format!("{whence} client hello for {name:?} {alpn:?}"));
+                }
+                "2" => {
+                    let suite = row.text("tls.handshake.ciphersuite");
+                    let suite =
+                        u16::from_str_radix(suite.trim_start_matches("0x"), 16).expect("one cipher suite");
+                    lines.push(format!("{whence} server hello {suite:#06x} {alpn:?}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    lines.sort();
+    lines
+}
+
+/// One direction put in order, the plain way: all of its segments are there before the first is handed over.
+#[derive(Default)]
+struct Stream {
+    /// Relative sequence number of the first byte -> its bytes and their packet, retransmissions left out.
+    segments: BTreeMap<u64, (Vec<u8>, Carrier)>,
+}
+
+/// The messages as lines, by us.
+fn as_we_say(rows: &[Row]) -> (Vec<String>, Vec<Message>) {
+    let mut lines = Vec::new();
+    let mut all = Vec::new();
+    let mut connections: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        connections.entry(row.number("tcp.stream")).or_default().push(row);
+    }
+    for (stream, rows) in connections {
+        let messages = converse(&rows);
+        for (port, message) in messages {
+            let whence = format!("{stream}/{port}");
+            let what = match &message.detail {
+                Detail::HttpRequest(request) => {
+                    // tshark shows a target with spaces in it up to the first one.
+                    let target = request.target.split(' ').next().unwrap_or_default();
+                    format!("{} {target}", request.method)
+                }
+                Detail::HttpResponse(response) => response.status.to_string(),
+                Detail::TlsClientHello(hello) => {
+                    let name = hello.server_name.as_deref().unwrap_or_default();
+                    format!("client hello for {name:?} {:?}", hello.alpn)
+                }
+                Detail::TlsServerHello(hello) => {
+                    let alpn: Vec<_> = hello.alpn.iter().collect();
+                    format!("server hello {:#06x} {alpn:?}", hello.cipher_suite)
+                }
+                other => format!("{other:?}"),
+            };
+            lines.push(format!("{whence} {what}"));
+            all.push(message);
+        }
+    }
+    lines.sort();
+    (lines, all)
+}
+
+/// Feeds one connection: each direction's segments in order, as soon as those before them were there.
+fn converse(rows: &[&Row]) -> Vec<(String, Message)> {
+    let client_port = rows.first().map(|row| row.text("tcp.srcport").to_owned()).unwrap_or_default();
+    let mut ports = [client_port, String::new()];
+    let mut streams = [Stream::default(), Stream::default()];
+    let mut next = [None, None];
+    let mut conversation = Conversation::new();
+    let mut messages = Vec::new();
+    for row in rows {
+        let at = usize::from(row.text("tcp.srcport") != ports[0]);
+        let from = Side::BOTH[at];
+        ports[at] = row.text("tcp.srcport").to_owned();
+        let seq = row.number("tcp.seq") + row.number("tcp.flags.syn");
+        let carrier = Carrier { at_ns: row.number("frame.number") * 1000, frame: row.number("frame.number") };
+        let expected: &mut u64 = next[at].get_or_insert(seq);
+        let bytes = row.payload();
+        if !bytes.is_empty() {
+            let segment = streams[at].segments.entry(seq).or_insert_with(|| (bytes.clone(), carrier));
+            if segment.0.len() < bytes.len() {
+                *segment = (bytes, carrier);
+            }
+        }
+        while let Some((first, (bytes, carrier))) = streams[at].segments.pop_first() {
+            if first > *expected {
+                streams[at].segments.insert(first, (bytes, carrier));
+                break;
+            }
+            let known = usize::try_from(*expected - first).unwrap().min(bytes.len());
+            conversation.on_bytes(from, *expected, &bytes[known..], carrier, &mut |message| {
+                messages.push((ports[at].clone(), message));
+            });
+            *expected += (bytes.len() - known) as u64;
+        }
+    }
+    // What waits behind a hole that never was filled.
+    for (at, stream) in streams.into_iter().enumerate() {
+        let mut expected: u64 = next[at].unwrap_or_default();
+        for (first, (bytes, carrier)) in stream.segments {
+            let mut out = |message| messages.push((ports[at].clone(), message));
+            conversation.on_gap(Side::BOTH[at], first.saturating_sub(expected), &mut out);
+            expected = expected.max(first);
+            let known = usize::try_from(expected - first).unwrap().min(bytes.len());
+            conversation.on_bytes(Side::BOTH[at], expected, &bytes[known..], carrier, &mut out);
+            expected += (bytes.len() - known) as u64;
+        }
+    }
+    conversation.on_close(&mut |message| messages.push((String::new(), message)));
+    for (port, message) in &mut messages {
+        port.clone_from(&ports[usize::from(message.from == Side::Server)]);
+    }
+    messages
+}
+
+fn compare(file: &str, decode_as: &[&str]) -> Option<Vec<Message>> {
+    let rows = tshark(&captures()?.join(file), decode_as)?;
+    let (ours, messages) = as_we_say(&rows);
+    assert_eq!(ours, as_tshark_says(&rows), "{file}");
+    assert!(!ours.is_empty(), "{file} holds messages");
+    Some(messages)
+}
+
+#[test]
+fn http_is_told_as_tshark_tells_it() {
+    for (file, decode_as) in [
+        ("http/concurrent-range-requests.pcap", &[][..]),
+        ("http/connect-with-smtp.pcap", &[]),
+        ("http/http-post-large.pcap", &["tcp.port==5000,http"]),
+        ("http/http-to-ssh.pcap", &["tcp.port==22,http"]),
+        ("http/zeek-image-post-1080-8000-x.pcap", &["tcp.port==8000,http"]),
+        ("wikipedia.pcap", &[]),
+        ("mixed-vlan-mpls.pcap", &[]),
+        ("tunnels/vxlan-encapsulated-http.pcap", &[]),
+        ("chksums/localhost-bad-chksum.pcap", &[]),
+    ] {
+        compare(file, decode_as);
+    }
+}
+
+#[test]
+fn hellos_are_told_as_tshark_tells_them() {
+    for (file, decode_as) in [
+        ("tls/imap-starttls.pcap", &[][..]),
+        ("tls/pop3-starttls.pcap", &[]),
+        ("tls/irc-starttls.pcap", &["tcp.port==6667,tls"]),
+        ("mysql/encrypted.pcap", &[]),
+        ("mysql/tls-13-amazon-rds.pcap", &[]),
+    ] {
+        compare(file, decode_as);
+    }
+}
