@@ -6,17 +6,34 @@
 //!
 //! Here is no clock, no socket and no I/O: time is what the observations say it is.
 
+mod arrival;
+mod classify;
+mod config;
 mod connection;
+mod duplicates;
 mod finding;
+mod fragments;
+mod half;
 mod history;
+mod key;
 mod ledger;
 mod marks;
 mod packet;
+mod role;
+mod rtt;
+mod shape;
 mod sink;
+mod states;
+mod stream;
+mod talk;
+mod tracked;
+mod tracker;
 
+pub use config::Config;
 pub use connection::{Close, Connection, Counts, Endpoint, Open, RttSummary, StateEntry};
 pub use finding::{Finding, Severity};
 pub use ledger::{Ledger, Phase};
 pub use marks::{Mark, Marks};
 pub use packet::{Packet, PacketLog, SackRange};
 pub use sink::{Sink, Summary};
+pub use tracker::Tracker;

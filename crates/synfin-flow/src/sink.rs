@@ -7,6 +7,11 @@ use crate::{Connection, Packet, StateEntry};
 
 /// Takes what the tracker finds, in the order of the observations. Every method does nothing unless it is given.
 pub trait Sink {
+    /// Whether [`Sink::packet`] is to be called at all. Without it, and without packets being kept, none are made.
+    fn wants_packets(&self) -> bool {
+        true
+    }
+
     /// A connection's first packet has been seen; its packet follows.
     fn started(&mut self, connection: &Connection) {
         let _ = connection;

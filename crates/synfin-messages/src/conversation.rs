@@ -119,6 +119,16 @@ impl Conversation {
         Self::default()
     }
 
+    /// Whether a direction may still bring a message: where it does not, its bytes need not be handed over.
+    #[must_use]
+    pub fn wants(&self, from: Side) -> bool {
+        let direction = match from {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        !matches!(direction, Direction::Deaf)
+    }
+
     /// The next bytes of a direction, from `offset` of its stream on, carried by one packet.
     pub fn on_bytes(
         &mut self,

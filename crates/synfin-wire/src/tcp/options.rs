@@ -312,6 +312,17 @@ impl OptionsBuf {
         Self { bytes: [0; MAX_OPTIONS_LEN], len: 0 }
     }
 
+    /// A copy of the options of a segment, as far as they were captured.
+    #[must_use]
+    pub fn of(options: &Options<'_>) -> Self {
+        let mut copy = Self::new();
+        if let Some(to) = copy.bytes.get_mut(..options.bytes.len()) {
+            to.copy_from_slice(options.bytes);
+            copy.len = options.bytes.len();
+        }
+        copy
+    }
+
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

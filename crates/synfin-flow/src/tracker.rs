@@ -1,0 +1,276 @@
+//! Observations in, connections out.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use synfin_wire::dissect::{self, Dissected, Ip};
+use synfin_wire::tcp::Segment;
+use synfin_wire::{Frame, Loss, LossCause, Observation, Owner, Side};
+
+use crate::duplicates::{Duplicates, Identity};
+use crate::fragments::Fragments;
+use crate::key::Key;
+use crate::role::{Roles, likely_client};
+use crate::tracked::{Incoming, Tracked};
+use crate::{Config, Connection, Sink, Summary};
+
+/// Follows every connection in a stream of observations.
+///
+/// Hand over observations in the order of time with [`observe`](Self::observe), and call [`finish`](Self::finish) after
+/// the last one. Where observations may stay away for long, as from a live interface, [`tick`](Self::tick) lets time
+/// pass.
+#[derive(Debug)]
+pub struct Tracker {
+    config: Config,
+    connections: HashMap<Key, Box<Tracked>>,
+    /// Connections that are over, by the time at which they are due to be handed out; those with later packets are
+    /// found to be due later, and wait again.
+    lingering: VecDeque<Waiting>,
+    /// All connections, roughly by how long they have been silent; those that were not are found to be so when
+    /// somebody has to go.
+    idle: VecDeque<Waiting>,
+    fragments: Fragments,
+    duplicates: Duplicates,
+    summary: Summary,
+    now_ns: u64,
+    next_id: u64,
+}
+
+/// A connection in a queue. The identifier tells it from a later one with the same addresses.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    at_ns: u64,
+    key: Key,
+    id: u64,
+}
+
+impl Tracker {
+    /// A tracker that has seen nothing yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            connections: HashMap::new(),
+            lingering: VecDeque::new(),
+            idle: VecDeque::new(),
+            fragments: Fragments::default(),
+            duplicates: Duplicates::default(),
+            summary: Summary::default(),
+            now_ns: 0,
+            next_id: 1,
+        }
+    }
+
+    /// Takes one observation in.
+    pub fn observe(&mut self, observation: &Observation<'_>, sink: &mut impl Sink) {
+        match observation {
+            Observation::Frame(frame) => self.on_frame(frame, sink),
+            Observation::Owner(owner) => self.on_owner(owner),
+            Observation::Loss(loss) => self.on_loss(loss, sink),
+            // Exact states belong on a lane of their own beside the inferred ones: nothing gives any yet.
+            Observation::StateChange(_) => {}
+        }
+    }
+
+    /// It is `now_ns`, whether anything was observed or not: connections that have been over for long enough go.
+    pub fn tick(&mut self, now_ns: u64, sink: &mut impl Sink) {
+        self.now_ns = self.now_ns.max(now_ns);
+        while let Some(&waiting) = self.lingering.front().filter(|waiting| waiting.at_ns <= self.now_ns) {
+            self.lingering.pop_front();
+            let Some(tracked) = self.connections.get(&waiting.key) else { continue };
+            if tracked.connection.id != waiting.id {
+                continue;
+            }
+            let due_ns = tracked.connection.end_ns.saturating_add(self.config.linger_ns);
+            if due_ns > self.now_ns {
+                self.lingering.push_back(Waiting { at_ns: due_ns, ..waiting });
+            } else {
+                self.hand_out(&waiting.key, sink);
+            }
+        }
+    }
+
+    /// There is nothing more: every connection is handed out, in the order in which they began.
+    pub fn finish(&mut self, sink: &mut impl Sink) -> Summary {
+        let mut rest: Vec<_> = self.connections.drain().map(|(_, tracked)| tracked).collect();
+        rest.sort_unstable_by_key(|tracked| tracked.connection.id);
+        for tracked in rest {
+            let connection = tracked.finish(&self.config, sink);
+            sink.connection(connection);
+        }
+        self.lingering.clear();
+        self.idle.clear();
+        self.summary()
+    }
+
+    /// Totals so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary { lost_fragments: self.fragments.lost(), ..self.summary }
+    }
+
+    /// Connections that are followed right now, in no order.
+    pub fn connections(&self) -> impl ExactSizeIterator<Item = &Connection> {
+        self.connections.values().map(|tracked| &tracked.connection)
+    }
+
+    fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        self.summary.frames += 1;
+        match dissect::dissect(frame.link, frame.bytes, frame.original_len) {
+            Ok(Dissected::Tcp(ip, segment)) => self.on_segment(frame, frame.original_len, ip, segment, sink),
+            Ok(Dissected::Fragment(ip, fragment)) => {
+                let whole = self.fragments.on_fragment(
+                    ip,
+                    &fragment,
+                    frame.at_ns,
+                    frame.original_len,
+                    self.config.max_fragmented,
+                );
+                let Some(whole) = whole else { return };
+                match dissect::dissect_reassembled(whole.ip, whole.protocol, &whole.payload) {
+                    Ok(Dissected::Tcp(ip, segment)) => {
+                        self.on_segment(frame, whole.wire_len, ip, segment, sink)
+                    }
+                    Ok(_) => self.summary.not_tcp += 1,
+                    Err(_) => self.summary.malformed += 1,
+                }
+            }
+            Ok(Dissected::Other) => self.summary.not_tcp += 1,
+            Err(_) => self.summary.malformed += 1,
+        }
+    }
+
+    fn on_segment(
+        &mut self,
+        frame: &Frame<'_>,
+        wire_len: u32,
+        ip: Ip,
+        segment: Segment<'_>,
+        sink: &mut impl Sink,
+    ) {
+        self.tick(frame.at_ns, sink);
+        let source = SocketAddr::new(ip.source, segment.header.source_port);
+        let destination = SocketAddr::new(ip.destination, segment.header.destination_port);
+        let identity = Identity::of(source, destination, &ip, &segment);
+        if self.duplicates.is_duplicate(frame.interface, frame.at_ns, identity) {
+            self.summary.duplicates += 1;
+            return;
+        }
+        let key = Key::new(source, destination);
+        if self.config.check_checksums && segment.has_valid_checksum(ip.source, ip.destination) == Some(false)
+        {
+            self.summary.bad_checksums += 1;
+            if let Some(tracked) = self.connections.get_mut(&key) {
+                let from = side_of(&tracked.connection, source);
+                tracked.on_bad_checksum(from);
+            }
+            return;
+        }
+        self.summary.packets += 1;
+        let mut is_reuse = false;
+        if let Some(tracked) = self.connections.get(&key)
+            && begins_anew(tracked, source, &segment)
+        {
+            self.hand_out(&key, sink);
+            is_reuse = true;
+        }
+        if !self.connections.contains_key(&key) && self.connections.len() >= self.config.max_connections {
+            self.evict(sink);
+        }
+        self.forget_gone();
+        let tracked = match self.connections.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let Roles { client, server, is_flipped } = likely_client(source, destination, &segment);
+                let mut connection = Connection::new(self.next_id, client, server, frame.at_ns);
+                connection.first_packet = frame.number;
+                if is_flipped {
+                    connection.history.on_flip();
+                }
+                let waiting = Waiting { at_ns: frame.at_ns, key, id: self.next_id };
+                self.idle.push_back(waiting);
+                self.next_id += 1;
+                self.summary.connections += 1;
+                sink.started(&connection);
+                entry.insert(Box::new(Tracked::new(connection, &self.config)))
+            }
+        };
+        let from = side_of(&tracked.connection, source);
+        let was_over = tracked.is_over();
+        let incoming = Incoming { n: frame.number, at_ns: frame.at_ns, ip, segment, wire_len };
+        tracked.on_packet(&incoming, from, is_reuse, &self.config, sink);
+        if !was_over && tracked.is_over() {
+            let at_ns = frame.at_ns.saturating_add(self.config.linger_ns);
+            self.lingering.push_back(Waiting { at_ns, key, id: tracked.connection.id });
+        }
+    }
+
+    fn on_owner(&mut self, owner: &Owner) {
+        if let Some(tracked) = self.connections.get_mut(&Key::new(owner.local, owner.remote)) {
+            let side = side_of(&tracked.connection, owner.local);
+            tracked.connection.endpoint_mut(side).process = Some(owner.process);
+        }
+    }
+
+    fn on_loss(&mut self, loss: &Loss, sink: &mut impl Sink) {
+        match loss.cause {
+            LossCause::KernelEvents => self.summary.events_lost += loss.count,
+            LossCause::TruncatedFile => self.summary.truncated_files += loss.count,
+            _ => self.summary.packets_dropped += loss.count,
+        }
+        sink.loss(loss);
+    }
+
+    fn hand_out(&mut self, key: &Key, sink: &mut impl Sink) {
+        if let Some(tracked) = self.connections.remove(key) {
+            let connection = tracked.finish(&self.config, sink);
+            sink.connection(connection);
+        }
+    }
+
+    /// Keeps the queue of the idle as short as the number of connections asks for, at little cost for each of them.
+    fn forget_gone(&mut self) {
+        if self.idle.len() > 2 * self.connections.len() + 1024 {
+            let connections = &self.connections;
+            self.idle.retain(|waiting| {
+                connections.get(&waiting.key).is_some_and(|tracked| tracked.connection.id == waiting.id)
+            });
+        }
+    }
+
+    /// Gives up the connection that was silent for longest.
+    fn evict(&mut self, sink: &mut impl Sink) {
+        while let Some(waiting) = self.idle.pop_front() {
+            let Some(tracked) = self.connections.get(&waiting.key).filter(|t| t.connection.id == waiting.id)
+            else {
+                continue;
+            };
+            let last_ns = tracked.connection.end_ns;
+            if last_ns > waiting.at_ns {
+                self.idle.push_back(Waiting { at_ns: last_ns, ..waiting });
+            } else {
+                self.summary.evicted += 1;
+                self.hand_out(&waiting.key, sink);
+                return;
+            }
+        }
+    }
+}
+
+fn side_of(connection: &Connection, source: SocketAddr) -> Side {
+    if connection.client.address == source { Side::Client } else { Side::Server }
+}
+
+/// Whether the segment belongs to a new connection between the same ports: a SYN with another initial sequence number,
+/// or a SYN-ACK with another one once the old connection is over.
+fn begins_anew(tracked: &Tracked, source: SocketAddr, segment: &Segment<'_>) -> bool {
+    let flags = segment.header.flags;
+    if !flags.syn() {
+        return false;
+    }
+    let half = tracked.half(side_of(&tracked.connection, source));
+    let is_another = half.base.is_some_and(|base| base != segment.header.seq);
+    is_another && (!flags.ack() || tracked.is_over())
+}
