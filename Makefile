@@ -51,9 +51,9 @@ deny: ## Check licences, sources and advisories of dependencies, where cargo-den
 	  echo 'cargo-deny is not installed: licences and sources of dependencies are not checked'; \
 	else \
 	  set -ex; \
-	  cargo deny --locked check bans licenses sources; \
+	  cargo deny --locked check --hide-inclusion-graph bans licenses sources; \
 	  if timeout 60 cargo deny --locked fetch db >/dev/null 2>&1; then \
-	    cargo deny --locked check --disable-fetch advisories; \
+	    cargo deny --locked check --hide-inclusion-graph --disable-fetch advisories; \
 	  else \
 	    echo 'the advisory database cannot be fetched: advisories are not checked'; \
 	  fi; \
