@@ -69,5 +69,7 @@ fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup.sh fuzz
 	@set -e; for target in $(FUZZ_TARGETS); do \
 	  echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS); \
+	  words=''; \
+	  if [ -e fuzz/dictionaries/$$target.dict ]; then words=-dict=fuzz/dictionaries/$$target.dict; fi; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) $$words; \
 	done

@@ -118,7 +118,7 @@ await tcpdump grep -q 'listening on' "$work/tcpdump"
 
 # talk ADDRESS ANSWERS close|keep
 talk() {
-  ip netns exec "$client" timeout "$longest" wrk -t1 -c"$concurrency" -d"$((longest + 5))s" -s "$here/talk.lua" \
+  ip netns exec "$client" timeout --foreground "$longest" wrk -t1 -c"$concurrency" -d"$((longest + 5))s" -s "$here/talk.lua" \
     "http://$1:8080" -- "$2" "$large" "$3" >"$work/wrk" 2>&1 ||
     { cat "$work/wrk" >&2; fail "wrk did not get $2 good answers within $longest s"; }
 }
