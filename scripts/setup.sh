@@ -68,10 +68,10 @@ has() {
 # Runs a command as root, showing it first.
 as_root() {
   if [ "$(id -u)" = 0 ]; then
-    printf '  # %s\n' "$*"
+    printf '  #%s\n' "$(printf ' %q' "$@")"
     "$@" </dev/null
   else
-    printf '  $ sudo %s\n' "$*"
+    printf '  $ sudo%s\n' "$(printf ' %q' "$@")"
     sudo "$@"
   fi
 }
@@ -219,13 +219,15 @@ need_fuzz() {
 
 mode=${1:-run}
 case $mode in
+  run | test | bench | fuzz) need_rust ;;
+  *) fail "usage: $0 run|test|bench|fuzz" ;;
+esac
+case $mode in
   run) install_packages run "$RUN_NEEDS$KERNEL_NEEDS" ;;
   test) install_packages test "$RUN_NEEDS$KERNEL_NEEDS$TEST_NEEDS" ;;
   bench) install_packages bench "$RUN_NEEDS$KERNEL_NEEDS$BENCH_NEEDS" ;;
   fuzz) install_packages fuzz "$RUN_NEEDS$KERNEL_NEEDS$FUZZ_NEEDS" ;;
-  *) fail "usage: $0 run|test|bench|fuzz" ;;
 esac
-need_rust
 case $mode in
   test)
     need_component fmt rustfmt
