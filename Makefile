@@ -1,0 +1,75 @@
+# What people type. `make demo` and `make test` need a Rust toolchain and nothing else: they install what is missing.
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= frames pcapng options http
+BENCH_FILE   ?= target/bench/big.pcap
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo build install test setup-run setup-test fmt clippy nextest doctest doc deny bench fuzz
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup-run ## Run the main job: a server, a client and a trace of both, on loopback
+	cargo build --release --locked -p synfin
+	@cargo run --release --locked -q -p synfin -- demo
+
+build: setup-run ## Build target/release/synfin
+	cargo build --release --locked -p synfin
+
+install: setup-run ## Install synfin to cargo's bin folder
+	cargo install --locked --path crates/synfin
+	@echo 'To capture without being root: sudo setcap cap_net_raw,cap_net_admin=eip "$$(command -v synfin)"'
+
+test: setup-test fmt clippy nextest doctest doc deny ## Pass every test; what CI runs
+
+setup-run:
+	@scripts/setup.sh run
+
+setup-test:
+	@scripts/setup.sh test
+
+fmt: ## Check the formatting (cargo fmt repairs it)
+	cargo fmt --all --check
+
+clippy: ## Lint, warnings denied
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+nextest: ## Run unit, property and integration tests; those of test binaries named root* need root
+	cargo nextest run --workspace --locked
+
+doctest: ## Run the examples in the documentation
+	cargo test --workspace --doc --locked
+
+doc: ## Build the documentation, warnings denied
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+# The advisory database comes from the network: without it the other checks still count.
+deny: ## Check licences, sources and advisories of dependencies, where cargo-deny is installed
+	@if ! cargo deny --version >/dev/null 2>&1; then \
+	  echo 'cargo-deny is not installed: licences and sources of dependencies are not checked'; \
+	else \
+	  set -ex; \
+	  cargo deny --locked check --hide-inclusion-graph bans licenses sources; \
+	  if timeout 60 cargo deny --locked fetch db >/dev/null 2>&1; then \
+	    cargo deny --locked check --hide-inclusion-graph --disable-fetch advisories; \
+	  else \
+	    echo 'the advisory database cannot be fetched: advisories are not checked'; \
+	  fi; \
+	fi
+
+bench: ## Measure reading a capture of 2 million packets beside tcptrace and tshark
+	@scripts/setup.sh bench
+	bench/capture.sh $(BENCH_FILE)
+	bench/read.sh $(BENCH_FILE)
+
+# libFuzzer's hooks are unstable flags of the compiler; RUSTC_BOOTSTRAP lets a stable toolchain take them.
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
+	@scripts/setup.sh fuzz
+	@set -e; for target in $(FUZZ_TARGETS); do \
+	  echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+	  words=''; \
+	  if [ -e fuzz/dictionaries/$$target.dict ]; then words=-dict=fuzz/dictionaries/$$target.dict; fi; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) $$words; \
+	done
