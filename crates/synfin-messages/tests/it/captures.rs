@@ -15,7 +15,7 @@ const PREFERENCES: [&str; 4] = [
     "tcp.check_checksum:FALSE",
 ];
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "frame.number",
     "tcp.stream",
     "tcp.srcport",
@@ -24,6 +24,7 @@ const FIELDS: [&str; 13] = [
     "tcp.payload",
     "http.request.method",
     "http.request.uri",
+    "http.request.version",
     "http.response.code",
     "tls.handshake.type",
     "tls.handshake.extensions_server_name",
@@ -95,7 +96,10 @@ fn as_tshark_says(rows: &[Row]) -> Vec<String> {
     let mut lines = Vec::new();
     for row in rows {
         let whence = format!("{}/{}", row.text("tcp.stream"), row.text("tcp.srcport"));
-        for (method, uri) in row.values("http.request.method").zip(row.values("http.request.uri")) {
+        // HTTP/0.9 has no version, and is none of ours.
+        let versions = row.values("http.request.version").filter(|version| version.contains("HTTP/1."));
+        let requests = row.values("http.request.method").zip(row.values("http.request.uri")).zip(versions);
+        for ((method, uri), _) in requests {
             lines.push(format!("{whence} {method} {uri}"));
         }
         lines.extend(row.values("http.response.code").map(|status| format!("{whence} {status}")));

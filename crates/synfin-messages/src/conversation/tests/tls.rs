@@ -176,3 +176,11 @@ fn what_only_looks_like_tls_is_left_alone() {
         assert_eq!(wire.conversation.held_bytes(), 0);
     }
 }
+
+#[test]
+fn a_hello_that_makes_no_sense_is_counted() {
+    let mut wire = Wire::default();
+    wire.client(record(22, &[&[1, 0, 0, 40, 3, 3][..], &[0xff; 38]].concat())).close();
+    assert_eq!(wire.story(), [""; 0]);
+    assert_eq!(wire.conversation.given_up().hellos, 1);
+}
