@@ -247,7 +247,13 @@ impl Conversation {
         out: Out<'_>,
     ) -> Result<Direction, Failed> {
         let mut active = match direction {
-            Direction::Fresh => return Ok(begin(piece)),
+            Direction::Fresh => {
+                let next = begin(piece);
+                if matches!(next, Direction::Watch) {
+                    self.on_messages_missed();
+                }
+                return Ok(next);
+            }
             Direction::Watch if piece.is_whole && piece.begins_message() => return Ok(begin(piece)),
             idle @ (Direction::Watch | Direction::Deaf) => {
                 piece.take_all();
@@ -272,12 +278,14 @@ impl Conversation {
                 self.on_messages_missed();
                 Err(Failed)
             }
-            (Progress::Done, _) => Ok(Direction::Deaf),
-            // A reader answers of its own kind only.
-            (Progress::More | Progress::NotOne, _) => Err(Failed),
-            (Progress::Head(_) | Progress::BodyOver | Progress::BodyLost | Progress::Hello(..), _) => {
+            (Progress::NotOne, _) => {
+                self.on_messages_missed();
                 Err(Failed)
             }
+            (Progress::Done, _) => Ok(Direction::Deaf),
+            // None of these can be: a reader answers of its own kind only.
+            (Progress::More | Progress::Head(_), _) => Err(Failed),
+            (Progress::BodyOver | Progress::BodyLost | Progress::Hello(..), _) => Err(Failed),
         }
     }
 

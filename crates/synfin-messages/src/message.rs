@@ -32,7 +32,7 @@ pub struct Message {
     pub packets: PacketList,
     /// Offset of its first byte in the stream of its sender.
     pub stream_start: u64,
-    /// Offset after its last byte; for an incomplete message, after the last byte that belongs to it for certain.
+    /// Offset after its last byte; for an incomplete message, after the last byte that was read as part of it.
     pub stream_end: u64,
     /// Bytes inside it that the capture never saw.
     pub missed_bytes: u64,

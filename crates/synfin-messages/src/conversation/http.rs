@@ -111,7 +111,7 @@ impl Conversation {
                 (framing, kind, Detail::HttpRequest(request))
             }
             StartLine::Response { status, reason } => {
-                let answered = self.pairing(from.other()).on_response();
+                let answered = self.pairing(from.other()).on_response(track.first_ns);
                 let method = answered.map_or(RequestMethod::Unseen, |request| request.method);
                 let framing = headers.framing.of_response(status, method);
                 let response = HttpResponse {

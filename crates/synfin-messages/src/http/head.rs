@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::framing::HeaderFraming;
-use super::start::{Verdict, judge, split_request_line};
+use super::start::{RequestLine, Verdict, judge, split_request_line};
 use crate::message::HttpVersion;
 
 /// Longest head that is gathered, in bytes. Servers refuse more than 8 to 32 KiB.
@@ -135,7 +135,7 @@ impl ParsedHead {
         }
         Self::read_request(bytes).or_else(|| {
             // A target with spaces or odd bytes in it: a plain one takes its place while the header lines are read.
-            let (method, target, minor, rest) = split_request_line(bytes)?;
+            let RequestLine { method, target, minor, rest } = split_request_line(bytes)?;
             let plain = [&b"X / HTTP/1."[..], &[minor], b"\r\n", rest].concat();
             let start = StartLine::Request { method: text(method), target: text(target) };
             Some(Self { start, header_bytes: bytes.len(), ..Self::read_request(&plain)? })

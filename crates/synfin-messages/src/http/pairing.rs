@@ -14,6 +14,8 @@ pub(crate) struct Pairing {
     certainty: Certainty,
     /// A response came while a second request was already there: the client does not wait for its answers.
     is_pipelined: bool,
+    /// When the last response came for which no request was waiting, in nanoseconds.
+    unasked_ns: Option<u64>,
 }
 
 /// A request whose final response is not over.
@@ -41,7 +43,9 @@ enum Certainty {
 impl Pairing {
     /// The head of a request was read.
     pub(crate) fn on_request(&mut self, request: Waiting) {
-        if self.certainty == Certainty::Lost {
+        // Held back behind a hole, it comes after its own answer, which is out already.
+        let is_late = self.unasked_ns.is_some_and(|unasked_ns| request.first_ns <= unasked_ns);
+        if is_late || self.certainty == Certainty::Lost {
             return;
         }
         if self.waiting.len() >= MAX_WAITING {
@@ -59,9 +63,9 @@ impl Pairing {
         }
     }
 
-    /// The head of a response was read: which request does it answer? It goes on waiting until
+    /// The head of a response, whose first byte came at `at_ns`, was read: which request does it answer? It goes on waiting until
     /// [`Self::on_final_response_over`].
-    pub(crate) fn on_response(&mut self) -> Option<Waiting> {
+    pub(crate) fn on_response(&mut self, at_ns: u64) -> Option<Waiting> {
         match self.certainty {
             Certainty::Sure => self.is_pipelined |= self.waiting.len() > 1,
             // Who waits for each answer has only one request open: the latest.
@@ -74,6 +78,9 @@ impl Pairing {
                 self.waiting.clear();
                 self.certainty = Certainty::Lost;
             }
+        }
+        if self.waiting.is_empty() {
+            self.unasked_ns = Some(at_ns);
         }
         self.waiting.front().copied()
     }

@@ -67,9 +67,20 @@ fn request_line(bytes: &[u8]) -> Verdict {
     }
 }
 
-/// Method, target and minor version of a whole request line, and what follows the line. Targets with bare spaces in
-/// them are against the rules and real: the version is what stands at the end (RFC 9112, 3).
-pub(crate) fn split_request_line(bytes: &[u8]) -> Option<(&[u8], &[u8], u8, &[u8])> {
+/// A whole request line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RequestLine<'a> {
+    pub(crate) method: &'a [u8],
+    pub(crate) target: &'a [u8],
+    /// The digit behind `HTTP/1.`.
+    pub(crate) minor: u8,
+    /// What follows the line.
+    pub(crate) rest: &'a [u8],
+}
+
+/// Takes a request line apart. Targets with bare spaces in them are against the rules (RFC 9112, 3.2) and real: the
+/// version is what stands at the end.
+pub(crate) fn split_request_line(bytes: &[u8]) -> Option<RequestLine<'_>> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let (line, rest) = bytes.split_at_checked(end.checked_add(1)?)?;
     let line = line.strip_suffix(b"\n")?;
@@ -77,7 +88,7 @@ pub(crate) fn split_request_line(bytes: &[u8]) -> Option<(&[u8], &[u8], u8, &[u8
     let line = line.strip_suffix(b" HTTP/1.").filter(|_| is_minor(*minor))?;
     let (method, target) = line.split_at_checked(line.iter().position(|byte| *byte == b' ')?)?;
     let target = target.trim_ascii();
-    (!target.is_empty()).then_some((method, target, *minor, rest))
+    (!target.is_empty()).then_some(RequestLine { method, target, minor: *minor, rest })
 }
 
 fn is_minor(byte: u8) -> bool {

@@ -185,10 +185,11 @@ impl TlsReader {
         if self.wanted_of_hello() > 0 {
             return (count, TlsStep::More);
         }
-        let hello = Hello::read(&self.held, TlsVersion(self.record_version));
-        self.held = Vec::new();
-        match hello.zip(self.track.take()) {
-            Some((hello, track)) => (count, TlsStep::Hello(hello, track)),
+        match Hello::read(&self.held, TlsVersion(self.record_version)).zip(self.track.take()) {
+            Some((hello, track)) => {
+                self.held = Vec::new();
+                (count, TlsStep::Hello(hello, track))
+            }
             None => (count, TlsStep::GiveUp),
         }
     }

@@ -15,7 +15,7 @@ const PREFERENCES: [&str; 4] = [
     "tcp.check_checksum:FALSE",
 ];
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "frame.number",
     "tcp.stream",
     "tcp.srcport",
@@ -24,6 +24,7 @@ const FIELDS: [&str; 13] = [
     "tcp.payload",
     "http.request.method",
     "http.request.uri",
+    "http.request.version",
     "http.response.code",
     "tls.handshake.type",
     "tls.handshake.extensions_server_name",
@@ -95,7 +96,10 @@ fn as_tshark_says(rows: &[Row]) -> Vec<String> {
     let mut lines = Vec::new();
     for row in rows {
         let whence = format!("{}/{}", row.text("tcp.stream"), row.text("tcp.srcport"));
-        for (method, uri) in row.values("http.request.method").zip(row.values("http.request.uri")) {
+        // HTTP/0.9 has no version, and is none of ours.
+        let versions = row.values("http.request.version").filter(|version| version.contains("HTTP/1."));
+        let requests = row.values("http.request.method").zip(row.values("http.request.uri")).zip(versions);
+        for ((method, uri), _) in requests {
             lines.push(format!("{whence} {method} {uri}"));
         }
         lines.extend(row.values("http.response.code").map(|status| format!("{whence} {status}")));
@@ -120,11 +124,46 @@ fn as_tshark_says(rows: &[Row]) -> Vec<String> {
     lines
 }
 
-/// One direction put in order, the plain way: all of its segments are there before the first is handed over.
+/// One direction, put in order the plain way.
 #[derive(Default)]
 struct Stream {
-    /// Relative sequence number of the first byte -> its bytes and their packet, retransmissions left out.
-    segments: BTreeMap<u64, (Vec<u8>, Carrier)>,
+    port: String,
+    /// Relative sequence number of the next byte to hand over.
+    expected: Option<u64>,
+    /// Relative sequence number of the first byte -> its bytes and their packet.
+    waiting: BTreeMap<u64, (Vec<u8>, Carrier)>,
+}
+
+impl Stream {
+    fn on_row(&mut self, row: &Row) {
+        let seq = row.number("tcp.seq") + row.number("tcp.flags.syn");
+        let frame = row.number("frame.number");
+        let bytes = row.payload();
+        row.text("tcp.srcport").clone_into(&mut self.port);
+        self.expected.get_or_insert(seq);
+        if self.waiting.get(&seq).is_none_or(|(known, _)| known.len() < bytes.len()) {
+            self.waiting.insert(seq, (bytes, Carrier { at_ns: frame * 1000, frame }));
+        }
+    }
+
+    /// Hands over what is in order, and, when nothing more will come, what waits behind holes.
+    fn hand_over(&mut self, from: Side, is_over: bool, to: &mut Conversation, out: &mut impl FnMut(Message)) {
+        let expected = self.expected.get_or_insert(0);
+        while let Some(entry) = self.waiting.first_entry() {
+            let first = *entry.key();
+            if first > *expected {
+                if !is_over {
+                    return;
+                }
+                to.on_gap(from, first - *expected, out);
+                *expected = first;
+            }
+            let (bytes, carrier) = entry.remove();
+            let known = usize::try_from(*expected - first).expect("a segment's length").min(bytes.len());
+            to.on_bytes(from, *expected, &bytes[known..], carrier, out);
+            *expected += (bytes.len() - known) as u64;
+        }
+    }
 }
 
 /// The messages as lines, by us.
@@ -164,57 +203,25 @@ fn as_we_say(rows: &[Row]) -> (Vec<String>, Vec<Message>) {
     (lines, all)
 }
 
-/// Feeds one connection: each direction's segments in order, as soon as those before them were there.
+/// Feeds one connection as its packets come; whoever sends the first is the client. With each message the port of its
+/// sender.
 fn converse(rows: &[&Row]) -> Vec<(String, Message)> {
-    let client_port = rows.first().map(|row| row.text("tcp.srcport").to_owned()).unwrap_or_default();
-    let mut ports = [client_port, String::new()];
-    let mut streams = [Stream::default(), Stream::default()];
-    let mut next = [None, None];
+    let (mut client, mut server) = (Stream::default(), Stream::default());
     let mut conversation = Conversation::new();
     let mut messages = Vec::new();
+    let mut out = |message| messages.push(message);
     for row in rows {
-        let at = usize::from(row.text("tcp.srcport") != ports[0]);
-        let from = Side::BOTH[at];
-        ports[at] = row.text("tcp.srcport").to_owned();
-        let seq = row.number("tcp.seq") + row.number("tcp.flags.syn");
-        let carrier = Carrier { at_ns: row.number("frame.number") * 1000, frame: row.number("frame.number") };
-        let expected: &mut u64 = next[at].get_or_insert(seq);
-        let bytes = row.payload();
-        if !bytes.is_empty() {
-            let segment = streams[at].segments.entry(seq).or_insert_with(|| (bytes.clone(), carrier));
-            if segment.0.len() < bytes.len() {
-                *segment = (bytes, carrier);
-            }
-        }
-        while let Some((first, (bytes, carrier))) = streams[at].segments.pop_first() {
-            if first > *expected {
-                streams[at].segments.insert(first, (bytes, carrier));
-                break;
-            }
-            let known = usize::try_from(*expected - first).unwrap().min(bytes.len());
-            conversation.on_bytes(from, *expected, &bytes[known..], carrier, &mut |message| {
-                messages.push((ports[at].clone(), message));
-            });
-            *expected += (bytes.len() - known) as u64;
-        }
+        let is_client = client.port.is_empty() || client.port == row.text("tcp.srcport");
+        let (from, stream) =
+            if is_client { (Side::Client, &mut client) } else { (Side::Server, &mut server) };
+        stream.on_row(row);
+        stream.hand_over(from, false, &mut conversation, &mut out);
     }
-    // What waits behind a hole that never was filled.
-    for (at, stream) in streams.into_iter().enumerate() {
-        let mut expected: u64 = next[at].unwrap_or_default();
-        for (first, (bytes, carrier)) in stream.segments {
-            let mut out = |message| messages.push((ports[at].clone(), message));
-            conversation.on_gap(Side::BOTH[at], first.saturating_sub(expected), &mut out);
-            expected = expected.max(first);
-            let known = usize::try_from(expected - first).unwrap().min(bytes.len());
-            conversation.on_bytes(Side::BOTH[at], expected, &bytes[known..], carrier, &mut out);
-            expected += (bytes.len() - known) as u64;
-        }
-    }
-    conversation.on_close(&mut |message| messages.push((String::new(), message)));
-    for (port, message) in &mut messages {
-        port.clone_from(&ports[usize::from(message.from == Side::Server)]);
-    }
-    messages
+    client.hand_over(Side::Client, true, &mut conversation, &mut out);
+    server.hand_over(Side::Server, true, &mut conversation, &mut out);
+    conversation.on_close(&mut out);
+    let port = |side| if side == Side::Client { client.port.clone() } else { server.port.clone() };
+    messages.into_iter().map(|message| (port(message.from), message)).collect()
 }
 
 fn compare(file: &str, decode_as: &[&str]) -> Option<Vec<Message>> {
@@ -253,4 +260,17 @@ fn hellos_are_told_as_tshark_tells_them() {
     ] {
         compare(file, decode_as);
     }
+}
+
+#[test]
+fn a_large_post_is_measured_with_its_packets() {
+    let Some(messages) = compare("http/http-post-large.pcap", &["tcp.port==5000,http"]) else { return };
+    let [request, response, ..] = &messages[..] else { panic!("{messages:?}") };
+    // By tshark: 4, 6 and 7 carry a request with a Content-Length of 61484, 9 to 15 a response with 60321 bytes.
+    let frames = |message: &Message| message.packets.iter().collect::<Vec<_>>();
+    let Detail::HttpRequest(asked) = &request.detail else { panic!("{request:?}") };
+    assert_eq!((frames(request), asked.body_bytes, request.complete), (vec![4, 6, 7], 61_484, true));
+    let Detail::HttpResponse(answer) = &response.detail else { panic!("{response:?}") };
+    assert_eq!((frames(response), answer.body_bytes, response.complete), (vec![9, 11, 13, 15], 60_321, true));
+    assert_eq!((answer.request, answer.timing.request_sent_ns), (Some(request.n), Some(7000)));
 }

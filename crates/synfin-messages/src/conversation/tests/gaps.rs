@@ -58,3 +58,27 @@ fn where_requests_are_pipelined_a_gap_ends_the_pairing() {
     wire.client(GET.repeat(4)).server(OK).gap(Side::Server, 43).server(OK).client(GET).server(OK);
     assert_eq!(wire.story()[4..], ["#5 200 to 1 +5", "#6 200 to ? +5", "#7 GET / +0", "#8 200 to ? +5"]);
 }
+
+#[test]
+fn a_request_that_was_held_back_behind_a_hole_does_not_shift_the_others() {
+    let mut wire = Wire::default();
+    let late = Carrier { at_ns: 1, frame: 1 };
+    wire.frame = 1;
+    wire.server(OK);
+    let messages = &mut wire.messages;
+    wire.conversation.on_bytes(Side::Client, 0, GET.as_bytes(), late, &mut |message| messages.push(message));
+    wire.sent = [GET.len() as u64, OK.len() as u64];
+    wire.client("GET /2 HTTP/1.1\r\n\r\n").server(OK);
+    assert_eq!(wire.story(), ["#1 200 to ? +5", "#2 GET / +0", "#3 GET /2 +0", "#4 200 to 3 +5"]);
+}
+
+#[test]
+fn bytes_between_messages_that_are_none_do_not_shift_the_others() {
+    let mut wire = Wire::default();
+    wire.client(GET).server("garbage").client(GET).server(format!("{OK}and a body too long"));
+    wire.client(GET).server(OK);
+    assert_eq!(
+        wire.story(),
+        ["#1 GET / +0", "#2 GET / +0", "#3 200 to 2 +5", "#4 GET / +0", "#5 200 to 4 +5"]
+    );
+}

@@ -227,3 +227,27 @@ fn a_response_whose_request_was_not_seen_may_answer_a_head() {
     assert_eq!(wire.story(), ["#1 200 to ? +0", "#2 200 to ? +5"]);
     assert_eq!(wire.response(0).framing, Framing::None);
 }
+
+#[test]
+fn a_target_with_spaces_is_told_as_it_was_sent() {
+    let mut wire = Wire::default();
+    wire.client("CONNECT a:25 / HTTP/1.0\r\nMozilla 4.0 (compatible)\r\n\r\n")
+        .server("HTTP/1.0 200 OK\r\n\r\n");
+    wire.client("GET /a b\u{fc} HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(wire.story(), ["#1 CONNECT a:25 / +0", "#2 200 to 1 +0", "#3 GET /a bü +0"]);
+    assert_eq!(wire.request(2).host.as_deref(), Some("h"));
+    assert_eq!(wire.request(0).version.to_string(), "1.0");
+}
+
+#[test]
+fn long_heads_may_come_byte_by_byte() {
+    // Judging the start line anew at each byte makes a minute of this blink of an eye.
+    let mut wire = Wire::default();
+    let head = format!("GET /{} HTTP/1.1\r\n{}\r\n", "a".repeat(30_000), "X: y\r\n".repeat(200));
+    for _ in 0..20 {
+        for byte in head.bytes() {
+            wire.client([byte]);
+        }
+    }
+    assert_eq!(wire.messages.len(), 20);
+}

@@ -176,3 +176,21 @@ fn what_only_looks_like_tls_is_left_alone() {
         assert_eq!(wire.conversation.held_bytes(), 0);
     }
 }
+
+#[test]
+fn a_hello_that_makes_no_sense_is_counted() {
+    let mut wire = Wire::default();
+    wire.client(record(22, &[&[1, 0, 0, 40, 3, 3][..], &[0xff; 38]].concat())).close();
+    assert_eq!(wire.story(), [""; 0]);
+    assert_eq!(wire.conversation.given_up().hellos, 1);
+}
+
+#[test]
+fn a_hello_ends_where_the_next_handshake_message_of_its_record_begins() {
+    let hello = server_hello([1; 32], &[]);
+    let certificate = [&[11][..], &prefixed(3, &[5; 700])].concat();
+    let mut wire = Wire::default();
+    wire.server(record(22, &[&hello[..], &certificate].concat()));
+    assert_eq!(wire.story(), ["#1 tls-server-hello"]);
+    assert_eq!(wire.messages[0].stream_end, 5 + hello.len() as u64);
+}
