@@ -1,0 +1,4 @@
+//! The whole of synfin against independent judges.
+
+mod captures;
+mod tshark;
