@@ -27,12 +27,13 @@ const LINKS: [LinkType; 14] = [
 fuzz_target!(|input: &[u8]| {
     let Some((&[link, a, b, c, d], frame)) = input.split_first_chunk() else { return };
     let link = LINKS[usize::from(link) % LINKS.len()];
-    let Ok(dissected) = dissect(link, frame, u32::from_le_bytes([a, b, c, d])) else { return };
-    check(dissected, frame.len());
-    if let Dissected::Fragment(ip, fragment) = dissected {
-        assert!(fragment.payload.len() <= fragment.payload_len as usize);
-        if let Ok(whole) = dissect_reassembled(ip, fragment.protocol, fragment.payload) {
-            check(whole, fragment.payload.len());
+    for dissected in dissect(link, frame, u32::from_le_bytes([a, b, c, d])).flatten() {
+        check(dissected, frame.len());
+        if let Dissected::Fragment(ip, fragment) = dissected {
+            assert!(fragment.payload.len() <= fragment.payload_len as usize);
+            for whole in dissect_reassembled(ip, fragment.protocol, fragment.payload).flatten() {
+                check(whole, fragment.payload.len());
+            }
         }
     }
 });

@@ -14,6 +14,8 @@ pub struct Config {
     pub check_checksums: bool,
     /// How long a connection that is over stays, for retransmissions of its last segments, in nanoseconds.
     pub linger_ns: u64,
+    /// Most connections to keep that are over. Beyond it the one that closed first goes before its time.
+    pub max_lingering: usize,
     /// Most connections to follow at once. Beyond it the one that was silent for longest is given up.
     pub max_connections: usize,
     /// Most bytes of one direction to hold while something before them is missing.
@@ -31,8 +33,9 @@ impl Default for Config {
             messages: true,
             kept_messages: 256,
             check_checksums: false,
-            // A lost last acknowledgement has its FIN retransmitted after an RTO, which is rarely above 3 s.
-            linger_ns: 5_000_000_000,
+            // As long as Linux stays in TIME-WAIT.
+            linger_ns: 60_000_000_000,
+            max_lingering: 16_384,
             max_connections: 1_000_000,
             max_pending_bytes: 4 << 20,
             max_pending_segments: 4096,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use synfin_wire::dissect::{self, Dissected, Ip};
+use synfin_wire::dissect::{self, DissectError, Dissected, Fragment, Ip};
 use synfin_wire::tcp::Segment;
 use synfin_wire::{Frame, Loss, LossCause, Observation, Owner, Side};
 
@@ -77,14 +77,18 @@ impl Tracker {
     /// It is `now_ns`, whether anything was observed or not: connections that have been over for long enough go.
     pub fn tick(&mut self, now_ns: u64, sink: &mut impl Sink) {
         self.now_ns = self.now_ns.max(now_ns);
-        while let Some(&waiting) = self.lingering.front().filter(|waiting| waiting.at_ns <= self.now_ns) {
+        while let Some(&waiting) = self.lingering.front() {
+            let is_crowded = self.lingering.len() > self.config.max_lingering;
+            if waiting.at_ns > self.now_ns && !is_crowded {
+                return;
+            }
             self.lingering.pop_front();
             let Some(tracked) = self.connections.get(&waiting.key) else { continue };
             if tracked.connection.id != waiting.id {
                 continue;
             }
             let due_ns = tracked.connection.end_ns.saturating_add(self.config.linger_ns);
-            if due_ns > self.now_ns {
+            if due_ns > self.now_ns && !is_crowded {
                 self.lingering.push_back(Waiting { at_ns: due_ns, ..waiting });
             } else {
                 self.hand_out(&waiting.key, sink);
@@ -118,26 +122,34 @@ impl Tracker {
 
     fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
         self.summary.frames += 1;
-        match dissect::dissect(frame.link, frame.bytes, frame.original_len) {
-            Ok(Dissected::Tcp(ip, segment)) => self.on_segment(frame, frame.original_len, ip, segment, sink),
-            Ok(Dissected::Fragment(ip, fragment)) => {
-                let whole = self.fragments.on_fragment(
-                    ip,
-                    &fragment,
-                    frame.at_ns,
-                    frame.original_len,
-                    self.config.max_fragmented,
-                );
-                let Some(whole) = whole else { return };
-                match dissect::dissect_reassembled(whole.ip, whole.protocol, &whole.payload) {
-                    Ok(Dissected::Tcp(ip, segment)) => {
-                        self.on_segment(frame, whole.wire_len, ip, segment, sink)
-                    }
-                    Ok(_) => self.summary.not_tcp += 1,
-                    Err(_) => self.summary.malformed += 1,
-                }
+        for found in dissect::dissect(frame.link, frame.bytes, frame.original_len) {
+            match found {
+                Ok(Dissected::Fragment(ip, fragment)) => self.on_fragment(frame, ip, &fragment, sink),
+                found => self.on_found(frame, frame.original_len, found, sink),
             }
-            Ok(Dissected::Other) => self.summary.not_tcp += 1,
+        }
+    }
+
+    fn on_fragment(&mut self, frame: &Frame<'_>, ip: Ip, fragment: &Fragment<'_>, sink: &mut impl Sink) {
+        let (at_ns, wire_len, max) = (frame.at_ns, frame.original_len, self.config.max_fragmented);
+        if let Some(whole) = self.fragments.on_fragment(ip, fragment, at_ns, wire_len, max) {
+            for found in dissect::dissect_reassembled(whole.ip, whole.protocol, &whole.payload) {
+                self.on_found(frame, whole.wire_len, found, sink);
+            }
+        }
+    }
+
+    fn on_found(
+        &mut self,
+        frame: &Frame<'_>,
+        wire_len: u32,
+        found: Result<Dissected<'_>, DissectError>,
+        sink: &mut impl Sink,
+    ) {
+        match found {
+            Ok(Dissected::Tcp(ip, segment)) => self.on_segment(frame, wire_len, ip, segment, sink),
+            // Fragments inside of what was put together from fragments are nobody's honest doing.
+            Ok(Dissected::Other | Dissected::Fragment(..)) => self.summary.not_tcp += 1,
             Err(_) => self.summary.malformed += 1,
         }
     }

@@ -46,6 +46,15 @@ fn ipv6(extent: Extent<'_>) -> Result<Next<'_>, DissectError> {
         etherparse::err::ipv6::HeaderSliceError::Len(error) => cut_off(&error),
         etherparse::err::ipv6::HeaderSliceError::Content(_) => DissectError::Malformed { layer: Layer::Ip },
     })?;
+    // This comes before anything else: the extensions of a packet that was not read to its end are not sound to walk.
+    if let Some((error, _)) = stopped {
+        return Err(match error {
+            etherparse::err::ipv6_exts::HeaderSliceError::Len(error) => cut_off(&error),
+            etherparse::err::ipv6_exts::HeaderSliceError::Content(_) => {
+                DissectError::Malformed { layer: Layer::Ip }
+            }
+        });
+    }
     let header = packet.header();
     // As with IPv4, 0 is what segmentation offload leaves (RFC 2675 has it mean a jumbogram).
     let declared = Some(u32::from(header.payload_length())).filter(|len| *len > 0);
@@ -65,14 +74,6 @@ fn ipv6(extent: Extent<'_>) -> Result<Next<'_>, DissectError> {
         traffic_class: header.traffic_class(),
         identification,
     };
-    if let Some((error, _)) = stopped {
-        return Err(match error {
-            etherparse::err::ipv6_exts::HeaderSliceError::Len(error) => cut_off(&error),
-            etherparse::err::ipv6_exts::HeaderSliceError::Content(_) => {
-                DissectError::Malformed { layer: Layer::Ip }
-            }
-        });
-    }
     Ok(payload(ip, extent, packet.payload(), offset, more))
 }
 

@@ -1,6 +1,6 @@
 //! From a frame down to the TCP segment in it, through tags, tunnels and extension headers.
 //!
-//! A frame is walked layer by layer: each layer says what comes [next](Next) and where it begins. The innermost TCP
+//! A frame is walked layer by layer: each layer says what comes next and where it begins. The innermost TCP
 //! segment is the one that is found, so that a connection inside a tunnel is seen as its endpoints see it. The walk
 //! is bounded in depth, never allocates, and needs no more of a frame than was captured: what was cut off is known
 //! by its length on the wire.
@@ -138,40 +138,64 @@ impl core::fmt::Display for Layer {
 
 /// Finds the TCP segment in a frame that was `original_len` bytes long on the wire, of which `bytes` were captured.
 ///
-/// # Errors
-/// When a header on the way is cut off or cannot be true, or the link type is not understood.
-pub fn dissect(link: LinkType, bytes: &[u8], original_len: u32) -> Result<Dissected<'_>, DissectError> {
-    let extent = Extent::new(bytes, original_len);
-    walk(link::first(link, extent)?)
+/// There is one result for almost every frame; an aggregate of 802.11 (A-MSDU) gives one for each packet in it. It is
+/// an error when a header on the way is cut off or cannot be true, or the link type is not understood.
+#[must_use]
+pub fn dissect(link: LinkType, bytes: &[u8], original_len: u32) -> Found<'_> {
+    Found { next: Some(link::first(link, Extent::new(bytes, original_len))), rest: None }
 }
 
 /// Goes on where a [`Fragment`] stopped, once its packet is whole: `ip` is that of its first fragment.
-///
-/// # Errors
-/// As [`dissect`].
-pub fn dissect_reassembled(ip: Ip, protocol: u8, payload: &[u8]) -> Result<Dissected<'_>, DissectError> {
+#[must_use]
+pub fn dissect_reassembled(ip: Ip, protocol: u8, payload: &[u8]) -> Found<'_> {
     let extent = Extent::new(payload, 0);
-    walk(Next::IpPayload { ip, protocol, extent })
+    Found { next: Some(Ok(Next::IpPayload { ip, protocol, extent })), rest: None }
 }
 
-fn walk(mut next: Next<'_>) -> Result<Dissected<'_>, DissectError> {
-    for _ in 0..MAX_LAYERS {
-        next = match next {
-            Next::Ethernet(extent) => link::ethernet(extent)?,
-            Next::EtherType(ether_type, extent) => link::ether_type(ether_type, extent)?,
-            Next::Llc(extent) => link::llc(extent)?,
-            Next::Ppp(extent) => link::ppp(extent)?,
-            Next::Wlan(extent) => wlan::wlan(extent)?,
-            Next::Ip(extent) => ip::ip(extent)?,
-            Next::IpPayload { ip, protocol: PROTOCOL_TCP, extent } => {
-                let segment = Segment::parse(extent.captured, extent.wire_len)?;
-                return Ok(Dissected::Tcp(ip, segment));
-            }
-            Next::IpPayload { protocol, extent, .. } => tunnel::inside(protocol, extent)?,
-            Next::Done(dissected) => return Ok(dissected),
-        };
+/// What a frame holds, one after the other.
+pub struct Found<'a> {
+    next: Option<Result<Next<'a>, DissectError>>,
+    /// The parts of an aggregate that are still to come.
+    rest: Option<Extent<'a>>,
+}
+
+impl<'a> Found<'a> {
+    fn walk(&mut self, mut next: Next<'a>) -> Result<Dissected<'a>, DissectError> {
+        for _ in 0..MAX_LAYERS {
+            next = match next {
+                Next::Ethernet(extent) => link::ethernet(extent)?,
+                Next::EtherType(ether_type, extent) => link::ether_type(ether_type, extent)?,
+                Next::Llc(extent) => link::llc(extent)?,
+                Next::Ppp(extent) => link::ppp(extent)?,
+                Next::Wlan(extent) => wlan::wlan(extent)?,
+                Next::Aggregate(extent) => {
+                    let (first, rest) = wlan::aggregate(extent)?;
+                    self.rest = rest;
+                    first
+                }
+                Next::Ip(extent) => ip::ip(extent)?,
+                Next::IpPayload { ip, protocol: PROTOCOL_TCP, extent } => {
+                    let segment = Segment::parse(extent.captured, extent.wire_len)?;
+                    return Ok(Dissected::Tcp(ip, segment));
+                }
+                Next::IpPayload { protocol, extent, .. } => tunnel::inside(protocol, extent)?,
+                Next::Done(dissected) => return Ok(dissected),
+            };
+        }
+        Err(DissectError::TooDeep)
     }
-    Err(DissectError::TooDeep)
+}
+
+impl<'a> Iterator for Found<'a> {
+    type Item = Result<Dissected<'a>, DissectError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = match self.next.take() {
+            Some(next) => next,
+            None => Ok(Next::Aggregate(self.rest.take()?)),
+        };
+        Some(next.and_then(|next| self.walk(next)))
+    }
 }
 
 /// What comes next on the way down, and where it begins.
@@ -181,6 +205,7 @@ enum Next<'a> {
     Llc(Extent<'a>),
     Ppp(Extent<'a>),
     Wlan(Extent<'a>),
+    Aggregate(Extent<'a>),
     Ip(Extent<'a>),
     IpPayload { ip: Ip, protocol: u8, extent: Extent<'a> },
     Done(Dissected<'a>),

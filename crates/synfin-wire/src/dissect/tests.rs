@@ -7,6 +7,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::tcp::{Flags, Header, OptionsBuf};
 
+/// What a frame holds that holds one thing.
+fn dissect(link: LinkType, bytes: &[u8], original_len: u32) -> Result<Dissected<'_>, DissectError> {
+    super::dissect(link, bytes, original_len).next().unwrap()
+}
+
 /// A segment from port 1 to port 2 with a payload of `len` bytes.
 fn segment(len: usize) -> Vec<u8> {
     let header = Header { source_port: 1, destination_port: 2, flags: Flags::ACK, ..Header::default() };
@@ -115,6 +120,31 @@ fn tags_and_tunnels_are_looked_through() {
 }
 
 #[test]
+fn every_part_of_an_aggregate_is_found() {
+    let part = |payload: usize| {
+        let packet = ipv4(6, &segment(payload));
+        let mut part = [
+            &[2; 12][..],
+            &(packet.len() as u16 + 8).to_be_bytes(),
+            &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0],
+            &packet,
+        ]
+        .concat();
+        part.resize(part.len().next_multiple_of(4), 0);
+        part
+    };
+    let qos_data_with_aggregate = [&[0x88, 0x02][..], &[0; 22], &[0x80, 0]].concat();
+    let frame = [qos_data_with_aggregate, part(5), part(6), part(7)].concat();
+    let lens: Vec<_> = super::dissect(LinkType::IEEE802_11, &frame, 0)
+        .map(|found| match found {
+            Ok(Dissected::Tcp(_, segment)) => segment.payload_len,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(lens, [5, 6, 7]);
+}
+
+#[test]
 fn the_ip_length_rules_over_ethernet_padding() {
     let mut frame = ethernet(0x0800, &ipv4(6, &segment(0)));
     frame.resize(60, 0);
@@ -159,7 +189,9 @@ fn fragments_are_given_out_and_taken_up_again() {
         panic!("no fragment")
     };
     assert_eq!((last.offset, last.more, last.payload_len), (24, false, 16));
-    let Ok(Dissected::Tcp(_, segment)) = dissect_reassembled(ip, 6, &whole) else { panic!("not found") };
+    let Ok(Dissected::Tcp(_, segment)) = dissect_reassembled(ip, 6, &whole).next().unwrap() else {
+        panic!("not found")
+    };
     assert_eq!(segment.payload_len, 20);
 
     let extension = [&[6, 0, 0, 25, 0, 0, 0, 9][..], &whole].concat();
@@ -174,6 +206,19 @@ fn fragments_are_given_out_and_taken_up_again() {
 fn extension_headers_are_passed() {
     let hop_by_hop = [&[6, 0, 1, 4, 0, 0, 0, 0][..], &segment(3)].concat();
     assert_eq!(tcp_payload(LinkType::RAW, &ipv6(0, &hop_by_hop)), Some(3));
+}
+
+#[test]
+fn extension_headers_that_stop_short_are_an_error() {
+    // A fragment header that is cut off, and a hop-by-hop header that does not come first.
+    for headers in [&[44, 0][..], &[60, 0, 1, 4, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, 0]] {
+        let packet = ipv6(headers[0], &headers[1..]);
+        let result = dissect(LinkType::RAW, &packet, 0);
+        assert!(
+            matches!(result, Err(DissectError::CutOff { .. } | DissectError::Malformed { .. })),
+            "{result:?}"
+        );
+    }
 }
 
 #[test]
@@ -218,7 +263,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
         original_len: u32,
     ) {
-        let _ = dissect(LinkType(link), &bytes, original_len);
+        prop_assert!(super::dissect(LinkType(link), &bytes, original_len).count() <= bytes.len() + 1);
     }
 
     /// Damage to a valid frame, which gets further than noise.

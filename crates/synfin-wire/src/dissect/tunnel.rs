@@ -73,9 +73,7 @@ fn gre(extent: Extent<'_>) -> Result<Next<'_>, DissectError> {
             Next::Ethernet(rest.after(if has_subheader { 20 } else { 12 }, Layer::Tunnel)?)
         }
         // Aruba access points number their tunnels from here and carry 802.11 frames in them.
-        0x8200..=0x8210 | 0x8300..=0x8310 | 0x8400..=0x8410 | 0x8500..=0x8510 | 0x8600..=0x8610 | 0x9000 => {
-            Next::Wlan(rest)
-        }
+        0x8200..=0x83ff | 0x9000 => Next::Wlan(rest),
         kind => Next::EtherType(kind, rest),
     })
 }

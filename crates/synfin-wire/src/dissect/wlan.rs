@@ -3,7 +3,7 @@
 use super::{DissectError, Extent, Layer, Next};
 use crate::bytes::u16_at;
 
-/// Finds what an unencrypted data frame carries. Of an aggregate (A-MSDU) the first part is taken.
+/// Finds what an unencrypted data frame carries.
 pub(super) fn wlan(extent: Extent<'_>) -> Result<Next<'_>, DissectError> {
     const TYPE_DATA: u8 = 2;
     const SUBTYPE_QOS: u8 = 0x8;
@@ -32,10 +32,16 @@ pub(super) fn wlan(extent: Extent<'_>) -> Result<Next<'_>, DissectError> {
         }
     }
     let body = extent.after(len, Layer::Wlan)?;
-    if is_aggregate {
-        // Destination, source, length, and then the LLC header of the first part.
-        let (header, rest) = body.split::<14>(Layer::Wlan)?;
-        return Ok(Next::Llc(rest.limited(u16_at(header, 12).unwrap_or_default().into())));
-    }
-    Ok(Next::Llc(body))
+    Ok(if is_aggregate { Next::Aggregate(body) } else { Next::Llc(body) })
+}
+
+/// The first part of an aggregate (A-MSDU), and what follows it: each part has addresses and a length before its LLC
+/// header, and is padded to a multiple of four bytes.
+pub(super) fn aggregate(extent: Extent<'_>) -> Result<(Next<'_>, Option<Extent<'_>>), DissectError> {
+    const HEADER_LEN: usize = 14;
+    let (header, part) = extent.split::<HEADER_LEN>(Layer::Wlan)?;
+    let len = u16_at(header, 12).unwrap_or_default();
+    let padded = (HEADER_LEN + usize::from(len)).next_multiple_of(4);
+    let rest = extent.after(padded, Layer::Wlan).ok().filter(|rest| rest.captured.len() > HEADER_LEN);
+    Ok((Next::Llc(part.limited(len.into())), rest))
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use synfin_capture::Reader;
 use synfin_flow::{Config, Connection, Packet, Sink, Tracker};
+use synfin_wire::tcp::Flags;
 use synfin_wire::{Observation, Side};
 
 use crate::captures;
@@ -22,44 +23,44 @@ struct Row {
     len: u32,
 }
 
-/// The last occurrence of each field is the innermost TCP, as with us. What ICMP errors quote is no packet.
+/// What ICMP errors quote is no packet.
 fn rows_of_tshark(file: &Path) -> Vec<Row> {
-    let fields = [
-        "frame.number",
-        "tcp.stream",
-        "tcp.srcport",
-        "tcp.dstport",
-        "tcp.flags",
-        "tcp.seq",
-        "tcp.ack",
-        "tcp.len",
-    ];
+    let fields = ["tcp.stream", "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq", "tcp.ack", "tcp.len"];
     let mut command = Command::new("tshark");
     command.args(["-r".as_ref(), file.as_os_str()]);
-    command.args(["-Y", "tcp and not icmp and not icmpv6", "-T", "fields", "-E", "occurrence=l"]);
+    command.args(["-Y", "tcp and not icmp and not icmpv6", "-T", "fields", "-e", "frame.number"]);
     command.args(["-o", "tcp.desegment_tcp_streams:FALSE"]);
     command.args(fields.iter().flat_map(|field| ["-e", field]));
     let output = command.output().expect("tshark is installed by `make test`");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().flat_map(rows_of_frame).collect()
+}
+
+/// A frame with several packets has their values side by side in each field, joined by commas.
+fn rows_of_frame(line: &str) -> Vec<Row> {
     let number = |field: &str| match field.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16).unwrap(),
         None => field.parse().unwrap_or_default(),
     };
-    let row = |line: &str| {
-        let mut fields = line.split('\t').map(number);
-        let mut next = || fields.next().unwrap();
+    let (frame, fields) = line.split_once('\t').unwrap();
+    let fields: Vec<Vec<u64>> =
+        fields.split('\t').map(|field| field.split(',').map(number).collect()).collect();
+    let row = |n: usize| {
+        let flags = fields[3][n] as u16;
+        // tshark shows the field even where the flag does not give it a meaning.
+        let ack = if flags & Flags::ACK.bits() == 0 { 0 } else { fields[5][n] as u32 };
         Row {
-            frame: next(),
-            connection: next(),
-            source_port: next() as u16,
-            destination_port: next() as u16,
-            flags: next() as u16,
-            seq: next() as u32,
-            ack: next() as u32,
-            len: next() as u32,
+            frame: number(frame),
+            connection: fields[0][n],
+            source_port: fields[1][n] as u16,
+            destination_port: fields[2][n] as u16,
+            flags,
+            seq: fields[4][n] as u32,
+            ack,
+            len: fields[6][n] as u32,
         }
     };
-    String::from_utf8(output.stdout).unwrap().lines().map(row).collect()
+    (0..fields[0].len()).map(row).collect()
 }
 
 #[derive(Default)]
@@ -86,7 +87,8 @@ impl Sink for Rows {
 
 fn our_rows(file: &Path) -> Vec<Row> {
     let mut reader = Reader::open(file).unwrap();
-    let mut tracker = Tracker::new(Config::default());
+    // tshark never forgets a connection.
+    let mut tracker = Tracker::new(Config { linger_ns: u64::MAX, ..Config::default() });
     let mut rows = Rows::default();
     while let Some(record) = reader.next_record().unwrap() {
         tracker.observe(&Observation::Frame(record.frame), &mut rows);
