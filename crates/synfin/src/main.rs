@@ -1,2 +1,65 @@
-//! The command line.
-fn main() {}
+//! synfin shows every TCP connection from SYN to FIN.
+//!
+//! The command line is thin: it opens sources, hands observations to the tracker and findings to the printer.
+
+mod cli;
+mod commands;
+mod comments;
+mod failure;
+mod interrupt;
+mod output;
+mod progress;
+mod session;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use cli::{Cli, Command};
+use failure::Failure;
+
+/// What an exit status means, decided here alone.
+enum Outcome {
+    /// Something matched, everything worked.
+    Fine,
+    /// Nothing matched.
+    Nothing,
+    /// What the traced command exited with.
+    Status(u8),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e),
+    };
+    match run(cli) {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Nothing) => ExitCode::from(1),
+        Ok(Outcome::Status(status)) => ExitCode::from(status),
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Outcome, Failure> {
+    match cli.command {
+        Command::Read(args) => commands::read::run(&args),
+        Command::Trace(args) => commands::trace::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Completions(args) => commands::pages::completions(&args),
+        Command::Man(args) => commands::pages::man(&args),
+    }
+}
+
+/// Help and version are no errors; a usage error is one, with status 2 as every error.
+fn usage(error: &clap::Error) -> ExitCode {
+    let is_error = error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    // Nowhere to print to: the status says it.
+    let _ = error.print();
+    if is_error { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}

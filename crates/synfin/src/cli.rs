@@ -1,0 +1,197 @@
+//! The command line: every option with its help. Options that mean the same are spelled the same everywhere.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use synfin_view::Show;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Shows every TCP connection from SYN to FIN.
+#[derive(Parser, Debug)]
+#[command(
+    name = "synfin",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    long_about = "Shows every TCP connection from SYN to FIN: its packets, the states of both ends and the HTTP \
+                  messages, on one timeline, drawn as the ladder that every textbook has.",
+    after_help = "Start here:\n  \
+        synfin demo                                     a server, a client and a trace, all in one\n  \
+        sudo synfin trace -i lo 'tcp port 8080'         watch what happens now\n  \
+        synfin read capture.pcap                        look at what happened\n\n\
+        Exit status: 0 fine, 1 nothing matched, 2 an error."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Show the connections in capture files
+    Read(ReadArgs),
+    /// Show connections as they happen
+    Trace(TraceArgs),
+    /// Fetch a page over loopback and show the connection: nothing to set up
+    Demo(DemoArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page
+    Man(ManArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    synfin read capture.pcapng                          one line for each connection\n  \
+    synfin read capture.pcapng --connection 3           the ladder of connection 3\n  \
+    synfin read a.pcap b.pcap.gz 'tcp port 443'         several files as one, filtered\n  \
+    synfin read capture.pcap --show packets,states      what happened, in order\n  \
+    synfin read capture.pcap --format json | jq .       for programs\n  \
+    tcpdump -i eth0 -U -w - tcp | synfin read -         while it is being captured\n\n\
+    FILTER is libpcap's filter language (see pcap-filter(7)). What names an existing file is a file; the \
+    filter begins with the first word that does not.\n\n\
+    Exit status: 0 fine, 1 nothing matched, 2 an error.")]
+pub(crate) struct ReadArgs {
+    /// Capture files (pcap, pcapng, also inside gzip or zstd; - for standard input), then a filter
+    #[arg(value_name = "FILE… [FILTER]", required = true, num_args = 1..)]
+    pub(crate) files_and_filter: Vec<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+    /// Check TCP checksums and leave out packets whose checksum is wrong, or ignore checksums
+    #[arg(long, value_enum, default_value_t = Checksums::Ignore)]
+    pub(crate) checksums: Checksums,
+    /// Write the packets that match, with comments on the remarkable ones, to a pcapng file
+    #[arg(short = 'w', long = "write", value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    sudo synfin trace -i lo 'tcp port 8080'             packets as they come, a ladder for each connection\n  \
+    sudo synfin trace -i lo -- curl http://localhost/   run a command, show its connections\n  \
+    sudo synfin trace -i any -w trace.pcapng port 443   and keep the packets for Wireshark\n  \
+    sudo synfin trace --show connections                one line for each connection, once it is over\n\n\
+    FILTER is libpcap's filter language (see pcap-filter(7)). Ctrl-C ends the trace, and nothing is lost.\n\n\
+    To capture without sudo, once:\n  \
+    sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v synfin)\"\n\n\
+    Exit status: that of the command after --; without one: 0 fine, 1 nothing matched, 2 an error.")]
+pub(crate) struct TraceArgs {
+    /// Interface to capture on; `any` for all of them
+    #[arg(short, long, value_name = "IFACE", default_value = "any")]
+    pub(crate) interface: String,
+    /// Which packets, in libpcap's filter language
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    /// Run this command, show the connections that begin while it runs, and exit as it does
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+    /// Check TCP checksums and leave out packets whose checksum is wrong, or ignore checksums
+    #[arg(long, value_enum, default_value_t = Checksums::Ignore)]
+    pub(crate) checksums: Checksums,
+    /// Write the packets, with comments on the remarkable ones, to a pcapng file
+    #[arg(short = 'w', long = "write", value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// Capture at most so many bytes of each packet; 0 means all
+    #[arg(short, long, value_name = "BYTES", default_value_t = 0)]
+    pub(crate) snap_length: u32,
+    /// Room for packets in the kernel, in MiB: more of it rides out bursts
+    #[arg(short = 'B', long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=2047))]
+    pub(crate) buffer: u32,
+    /// Also capture packets that are not addressed to this machine
+    #[arg(long)]
+    pub(crate) promiscuous: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "The ladder goes to standard output; the packets to a pcapng file that Wireshark opens.")]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+    /// Where to write the packets, instead of a new file in the temporary folder
+    #[arg(short = 'w', long = "write", value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// The page of this subcommand, instead of that of synfin itself
+    pub(crate) subcommand: Option<String>,
+}
+
+/// What to show, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ViewArgs {
+    /// What to show, separated by commas: connections, ladder, packets, messages, states, findings
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) show: Option<Show>,
+    /// Only the connection of this number; may be given again
+    #[arg(long, value_name = "ID")]
+    pub(crate) connection: Vec<u64>,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
+    pub(crate) format: FormatArg,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Times of day instead of seconds since the first packet (in lists and tables)
+    #[arg(long)]
+    pub(crate) clock: bool,
+    /// Whether to use colours: auto means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
+    pub(crate) color: ColorArg,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Say nothing but what was asked for: no progress, no totals
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more about what is being done
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum FormatArg {
+    /// For people
+    Text,
+    /// JSON Lines: an object a line
+    Json,
+    /// Comma-separated values, with a header row
+    Csv,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum ColorArg {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Checksums {
+    /// Captures taken on the sending host have checksums that the network card was to fill in
+    Ignore,
+    /// Leave out packets whose checksum is wrong, as their receiver did
+    Check,
+}

@@ -1,0 +1,66 @@
+//! Where output goes and how it looks there.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+use synfin_view::{Format, Options, Printer, Show, Style, TimeStyle};
+
+use crate::cli::{ColorArg, FormatArg, ViewArgs};
+use crate::failure::Failure;
+
+/// A printer to standard output or to a file.
+pub(crate) type Output = Printer<Box<dyn Write>>;
+
+/// Opens what the options name. `default` is shown where they do not say what; `is_live` hands on every line at once.
+pub(crate) fn open(args: &ViewArgs, show: Show, is_live: bool) -> Result<Output, Failure> {
+    let to_terminal = args.output.is_none() && io::stdout().is_terminal();
+    let out: Box<dyn Write> = match &args.output {
+        Some(path) => {
+            Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
+        }
+        // A handle of its own: the one in std keeps lines together, and the printer does that already.
+        None => Box::new(io::stdout()),
+    };
+    let mut options = Options::default();
+    options.show = show;
+    options.format = match args.format {
+        FormatArg::Text => Format::Text,
+        FormatArg::Json => Format::Json,
+        FormatArg::Csv => Format::Csv,
+    };
+    options.style = style(args, to_terminal);
+    if args.clock {
+        options.time = TimeStyle::Clock(jiff::tz::TimeZone::system());
+    }
+    options.is_live = is_live || to_terminal;
+    Ok(Printer::new(out, options))
+}
+
+/// How text looks on a terminal, and elsewhere.
+pub(crate) fn style(args: &ViewArgs, to_terminal: bool) -> Style {
+    let color = match args.color {
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+        ColorArg::Auto => {
+            to_terminal
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
+    };
+    let width = if to_terminal {
+        terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+    } else {
+        std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(80)
+    };
+    Style { width, color, unicode: !args.ascii }
+}
+
+/// What to show: as asked for; else the ladder of a connection that was asked for; else `default`.
+pub(crate) fn show(args: &ViewArgs, default: Show) -> Show {
+    match args.show {
+        Some(show) => show,
+        None if !args.connection.is_empty() => Show::from(synfin_view::View::Ladder),
+        None => default,
+    }
+}

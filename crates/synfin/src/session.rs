@@ -1,0 +1,242 @@
+//! From records to output: filter, tracker, printer and writer, the same for files and for live captures.
+
+use std::fs::File;
+use std::path::Path;
+
+use synfin_capture::{Record, WriteError, Writer};
+use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
+use synfin_messages::Message;
+use synfin_view::{Show, footer};
+use synfin_wire::{Loss, Observation, Side};
+
+use crate::cli::{Checksums, ViewArgs};
+use crate::comments::Comments;
+use crate::failure::Failure;
+use crate::output::{self, Output};
+
+/// Packets that are kept for the ladder of one connection; of longer ones the middle is left out.
+const KEPT_PACKETS: usize = 100_000;
+
+/// What is done with every record.
+pub(crate) struct Session {
+    tracker: Tracker,
+    printer: Only,
+    writer: Option<Writer<File>>,
+    comments: Comments,
+    style: synfin_view::Style,
+    is_quiet: bool,
+}
+
+/// How long connections that are over are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Linger {
+    /// Long enough for whatever may still come: for files, where nobody waits.
+    Long,
+    /// Short, because somebody waits to see them: for live captures.
+    Short,
+}
+
+impl Session {
+    pub(crate) fn new(
+        args: &ViewArgs,
+        show: Show,
+        checksums: Checksums,
+        write: Option<&Path>,
+        linger: Linger,
+        is_live: bool,
+    ) -> Result<Self, Failure> {
+        let mut config = Config {
+            kept_packets: if show.needs_packets() { KEPT_PACKETS } else { 0 },
+            messages: show.needs_messages() || write.is_some(),
+            check_checksums: checksums == Checksums::Check,
+            ..Config::default()
+        };
+        if !show.needs_packets() {
+            // The table and the findings look at the first exchanges.
+            config.kept_messages = 2;
+        }
+        if linger == Linger::Short {
+            // A second answers most retransmissions of a last segment; who watches wants to see the ladder.
+            config.linger_ns = 1_000_000_000;
+        }
+        Ok(Self {
+            tracker: Tracker::new(config),
+            printer: Only {
+                output: output::open(args, show, is_live)?,
+                ids: args.connection.clone(),
+                since_ns: None,
+                shown: 0,
+            },
+            writer: write.map(Writer::create).transpose()?,
+            comments: Comments::default(),
+            style: output::style(args, std::io::IsTerminal::is_terminal(&std::io::stderr())),
+            is_quiet: args.quiet,
+        })
+    }
+
+    /// Show nothing but connections that begin from now on.
+    pub(crate) fn only_since(&mut self, at_ns: u64) {
+        self.printer.since_ns = Some(at_ns);
+    }
+
+    pub(crate) fn on_record(&mut self, record: &Record<'_>) -> Result<(), Failure> {
+        let observation = Observation::Frame(record.frame);
+        match &mut self.writer {
+            None => self.tracker.observe(&observation, &mut self.printer),
+            Some(writer) => {
+                self.tracker.observe(&observation, &mut Both(&mut self.printer, &mut self.comments));
+                let ours = self.comments.take();
+                let comment = match (&record.comment, &ours) {
+                    (Some(theirs), Some(ours)) => Some(format!("{theirs}\n{ours}")),
+                    (Some(theirs), None) => Some(theirs.clone().into_owned()),
+                    (None, _) => ours,
+                };
+                for block in record.blocks {
+                    writer.write_block(block)?;
+                }
+                writer.write_frame(&record.frame, record.interface, comment.as_deref())?;
+            }
+        }
+        self.check_output()
+    }
+
+    pub(crate) fn on_loss(&mut self, loss: &Loss) {
+        if let Some(writer) = &mut self.writer {
+            writer.handle_loss(loss);
+        }
+        self.tracker.observe(&Observation::Loss(*loss), &mut self.printer);
+    }
+
+    /// Nothing came for a while; it is `now_ns`.
+    pub(crate) fn on_idle(&mut self, now_ns: u64) -> Result<(), Failure> {
+        self.tracker.tick(now_ns, &mut self.printer);
+        self.printer.output.flush();
+        if let Some(writer) = &mut self.writer {
+            writer.flush()?;
+        }
+        self.check_output()
+    }
+
+    /// Whether a connection that is to be shown is not over yet.
+    pub(crate) fn has_unfinished(&self) -> bool {
+        self.tracker.connections().any(|connection| {
+            let is_over = |side| {
+                use synfin_wire::State::{Closed, Listen, TimeWait};
+                matches!(connection.endpoint(side).state(), Closed | Listen | TimeWait)
+            };
+            self.printer.shows(connection) && !Side::BOTH.into_iter().all(is_over)
+        })
+    }
+
+    /// Everything has been seen. Says how many connections were shown.
+    pub(crate) fn finish(mut self) -> Result<u64, Failure> {
+        let summary = self.tracker.finish(&mut self.printer);
+        if let Some(writer) = self.writer.take() {
+            writer.finish()?;
+        }
+        self.printer.output.finish(&summary)?;
+        if !self.is_quiet {
+            eprint!("{}", footer(&summary, &self.style));
+        }
+        Ok(self.printer.shown)
+    }
+
+    fn check_output(&self) -> Result<(), Failure> {
+        match self.printer.output.error() {
+            None => Ok(()),
+            Some(error) => Err(std::io::Error::from(error.kind()).into()),
+        }
+    }
+}
+
+/// Prints only what was asked for: connections by their numbers, or those that began from some time on.
+struct Only {
+    output: Output,
+    /// Empty: all.
+    ids: Vec<u64>,
+    since_ns: Option<u64>,
+    shown: u64,
+}
+
+impl Only {
+    fn shows(&self, connection: &Connection) -> bool {
+        let is_new = |since_ns| connection.start_ns >= since_ns && connection.open != Open::Midstream;
+        self.since_ns.is_none_or(is_new) && (self.ids.is_empty() || self.ids.contains(&connection.id))
+    }
+}
+
+impl Sink for Only {
+    fn wants_packets(&self) -> bool {
+        self.output.wants_packets()
+    }
+
+    fn started(&mut self, connection: &Connection) {
+        self.output.started(connection);
+    }
+
+    fn packet(&mut self, connection: &Connection, packet: &Packet) {
+        if self.shows(connection) {
+            self.output.packet(connection, packet);
+        }
+    }
+
+    fn state(&mut self, connection: &Connection, side: Side, previous: &StateEntry, entry: &StateEntry) {
+        if self.shows(connection) {
+            self.output.state(connection, side, previous, entry);
+        }
+    }
+
+    fn message(&mut self, connection: &Connection, message: &Message) {
+        if self.shows(connection) {
+            self.output.message(connection, message);
+        }
+    }
+
+    fn connection(&mut self, connection: Connection) {
+        if self.shows(&connection) {
+            self.shown += 1;
+            self.output.connection(connection);
+        }
+    }
+
+    fn loss(&mut self, loss: &Loss) {
+        self.output.loss(loss);
+    }
+}
+
+/// Two sinks at once; the first one gets the connections.
+struct Both<'a, A, B>(&'a mut A, &'a mut B);
+
+impl<A: Sink, B: Sink> Sink for Both<'_, A, B> {
+    fn wants_packets(&self) -> bool {
+        self.0.wants_packets() || self.1.wants_packets()
+    }
+
+    fn started(&mut self, connection: &Connection) {
+        self.0.started(connection);
+        self.1.started(connection);
+    }
+
+    fn packet(&mut self, connection: &Connection, packet: &Packet) {
+        self.0.packet(connection, packet);
+        self.1.packet(connection, packet);
+    }
+
+    fn state(&mut self, connection: &Connection, side: Side, previous: &StateEntry, entry: &StateEntry) {
+        self.0.state(connection, side, previous, entry);
+        self.1.state(connection, side, previous, entry);
+    }
+
+    fn message(&mut self, connection: &Connection, message: &Message) {
+        self.0.message(connection, message);
+        self.1.message(connection, message);
+    }
+
+    fn connection(&mut self, connection: Connection) {
+        self.0.connection(connection);
+    }
+
+    fn loss(&mut self, loss: &Loss) {
+        self.0.loss(loss);
+    }
+}
