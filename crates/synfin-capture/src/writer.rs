@@ -136,7 +136,8 @@ impl<W: Write> Writer<W> {
         self.write_if_full()
     }
 
-    /// Writes a block of one's own, under a private enterprise number.
+    /// Writes a block of one's own, under a private enterprise number. Wireshark shows it as a line of its own among
+    /// the packets; it is padded to four bytes, so bytes that end in zeros must say how many they are.
     ///
     /// # Errors
     /// If the output takes no more.

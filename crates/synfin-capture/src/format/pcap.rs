@@ -62,8 +62,8 @@ impl Pcap {
             return Err(FormatError::Version { major, minor }.into());
         }
         pcap.minor = minor;
-        // The top bits say how many bytes of frame check sequence end each frame; nothing here needs to know.
-        let link = order.u32_at(&header, 20).unwrap_or_default() & 0x0fff_ffff;
+        // The top six bits say how many bytes of frame check sequence end each frame; nothing here needs to know.
+        let link = order.u32_at(&header, 20).unwrap_or_default() & 0x03ff_ffff;
         let link = u16::try_from(link).map_err(|_| FormatError::LinkType(link))?;
         let interface = Interface {
             snap_len: order.u32_at(&header, 16).unwrap_or_default(),
