@@ -80,6 +80,7 @@ impl PcapNg {
         window: &mut Window,
         interfaces: &mut Vec<Interface>,
         losses: &mut Losses,
+        head: &mut Head,
     ) -> Result<Step, Problem> {
         if !self.blocks.is_empty() {
             self.blocks.clear();
@@ -116,14 +117,15 @@ impl PcapNg {
                 losses.add(self.last_at_ns, LossCause::CaptureBuffer, packet.dropped);
             }
             let start = window.consume(length as usize);
-            return Ok(Step::Frame(Head {
+            *head = Head {
                 at_ns: self.last_at_ns,
                 interface: self.section.id_of(packet.interface),
                 direction: packet.direction,
                 original_len: packet.original_len,
                 bytes: start + packet.bytes.start..start + packet.bytes.end,
                 options: start + packet.options.start..start + packet.options.end,
-            }));
+            };
+            return Ok(Step::Frame);
         }
     }
 
