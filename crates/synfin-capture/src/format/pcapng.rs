@@ -175,7 +175,8 @@ impl PcapNg {
         if !block.is_kept() {
             return;
         }
-        let kept_bytes = self.kept_bytes.saturating_add(block.body.len());
+        // Empty blocks take memory as well.
+        let kept_bytes = self.kept_bytes.saturating_add(block.body.len() + size_of::<Block>());
         match block.to_kept() {
             Some(kept) if kept_bytes <= MAX_KEPT_BYTES => {
                 self.kept_bytes = kept_bytes;

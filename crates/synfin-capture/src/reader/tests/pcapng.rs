@@ -223,3 +223,14 @@ fn a_million_interfaces_are_too_many() {
     }
     assert!(matches!(problem(&file), FormatError::TooManyInterfaces { .. }));
 }
+
+#[test]
+fn what_is_kept_is_bounded_even_if_it_is_nothing() {
+    let [ng, _] = ORDERS;
+    let empty = ng.block(4, b"").repeat(1_000_000);
+    let file = [ng.section(), ng.interface(1, 0, &[]), empty, ng.packet(0, 1, b"a", &[])].concat();
+    let mut reader = read(&file);
+    let kept = reader.next_record().unwrap().unwrap().blocks.len();
+    assert!(kept < 1_000_000);
+    assert_eq!(kept as u64 + reader.blocks_left_out(), 1_000_000);
+}
