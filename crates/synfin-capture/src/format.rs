@@ -12,15 +12,16 @@ use crate::FormatError;
 
 /// What comes next in a file.
 pub(crate) enum Step {
-    /// A frame.
-    Frame(Head),
+    /// A frame: its [`Head`] was filled in.
+    Frame,
     /// The end, where one is due.
     End,
     /// The end, in the middle of something.
     Truncated,
 }
 
-/// A frame, but for its bytes: those are in the window.
+/// A frame, but for its bytes: those are in the window. Filled in place: moving it costs as much as finding it.
+#[derive(Default)]
 pub(crate) struct Head {
     pub(crate) at_ns: u64,
     pub(crate) interface: u32,

@@ -174,7 +174,7 @@ impl Live {
 
     /// What the kernel says was dropped since it was asked before: packets for which its buffer had no room, and
     /// packets that the interface dropped. Ask after each frame and when idle; the kernel is not asked more often
-    /// than makes sense.
+    /// than makes sense. On loopback the kernel counts each packet twice, on its way out and on its way in.
     pub fn poll_loss(&mut self) -> Option<Loss> {
         if self.has_ended || self.counted_at.elapsed() >= STATISTICS_EVERY {
             self.count_losses();

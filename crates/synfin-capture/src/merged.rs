@@ -103,3 +103,90 @@ impl Merged {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use synfin_wire::{Frame, LinkType};
+
+    use super::*;
+    use crate::Writer;
+
+    /// A capture with frames of these stamps on two interfaces, each frame holding the capture's name.
+    fn capture(name: &str, stamps: &[u64]) -> Reader {
+        let mut file = Vec::new();
+        let mut writer = Writer::new(&mut file, name);
+        for (position, &at_ns) in stamps.iter().enumerate() {
+            let interface = InterfaceId(position as u32 % 2);
+            let described = Interface {
+                name: Some(format!("{name}{}", interface.0)),
+                ..Interface::new(LinkType::ETHERNET)
+            };
+            let bytes = name.as_bytes();
+            let link = LinkType::ETHERNET;
+            let frame = Frame { number: 0, at_ns, link, interface, direction: None, original_len: 1, bytes };
+            writer.write_frame(&frame, &described, None).unwrap();
+        }
+        writer.finish().unwrap();
+        Reader::from_read(Cursor::new(file), name).unwrap()
+    }
+
+    fn merge(readers: Vec<Reader>) -> (Vec<(u64, String)>, Merged) {
+        let mut merged = Merged::new(readers);
+        let mut seen = Vec::new();
+        while let Some(record) = merged.next_record().unwrap() {
+            assert_eq!(record.frame.number, seen.len() as u64 + 1);
+            let interface = record.interface.name.clone().unwrap();
+            assert!(interface.as_bytes().starts_with(record.frame.bytes));
+            let (id, at_ns) = (record.frame.interface.0 as usize, record.frame.at_ns);
+            assert_eq!(merged.interfaces()[id].name.as_ref(), Some(&interface));
+            seen.push((at_ns, interface));
+        }
+        (seen, merged)
+    }
+
+    #[test]
+    fn ties_go_to_the_earlier_capture_and_interfaces_stay_apart() {
+        let (seen, merged) =
+            merge(vec![capture("a", &[5, 7, 7]), capture("b", &[5, 6, 7]), capture("c", &[])]);
+        let seen: Vec<(u64, &str)> = seen.iter().map(|(at_ns, name)| (*at_ns, name.as_str())).collect();
+        assert_eq!(seen, [(5, "a0"), (5, "b0"), (6, "b1"), (7, "a1"), (7, "a0"), (7, "b0")]);
+        assert_eq!(merged.interfaces().len(), 4);
+        let (read, _) = merged.progress();
+        assert!(read > 0);
+    }
+
+    #[test]
+    fn a_capture_that_goes_back_in_time_keeps_its_order() {
+        let (seen, _) = merge(vec![capture("a", &[9, 1, 9]), capture("b", &[2, 10])]);
+        let stamps: Vec<u64> = seen.iter().map(|&(at_ns, _)| at_ns).collect();
+        assert_eq!(stamps, [2, 9, 1, 9, 10]);
+    }
+
+    #[test]
+    fn an_error_of_one_capture_ends_that_one_only() {
+        let mut damaged = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+        damaged.extend([0; 12]);
+        damaged.extend([1, 0, 0, 0]);
+        damaged.extend([0xff; 16]);
+        let damaged = Reader::from_read(Cursor::new(damaged), "damaged").unwrap();
+        let mut merged = Merged::new(vec![damaged, capture("b", &[1, 2])]);
+        assert!(merged.next_record().is_err());
+        assert_eq!(merged.next_record().unwrap().unwrap().frame.at_ns, 1);
+        assert_eq!(merged.next_record().unwrap().unwrap().frame.at_ns, 2);
+        assert!(merged.next_record().unwrap().is_none());
+        assert!(Merged::new(Vec::new()).next_record().unwrap().is_none());
+    }
+
+    #[test]
+    fn sources_and_filters_can_move_to_another_thread() {
+        fn can_move<T: Send>() {}
+        can_move::<Reader>();
+        can_move::<Merged>();
+        can_move::<crate::Live>();
+        can_move::<crate::Filter>();
+        can_move::<crate::Stopper>();
+        can_move::<Writer<std::fs::File>>();
+    }
+}

@@ -23,7 +23,9 @@ pub struct Reader {
     format: Format,
     interfaces: Vec<Interface>,
     losses: Losses,
-    current: Option<Head>,
+    /// The current frame, if there is one.
+    head: Head,
+    has_current: bool,
     /// How many frames were given out.
     number: u64,
     /// The input ended, or cannot be read further.
@@ -65,7 +67,16 @@ impl Reader {
         if matches!(format, Format::Ended) {
             losses.add(0, LossCause::TruncatedFile, 1);
         }
-        Ok(Self { input, format, interfaces, losses, current: None, number: 0, has_ended: false })
+        Ok(Self {
+            input,
+            format,
+            interfaces,
+            losses,
+            head: Head::default(),
+            has_current: false,
+            number: 0,
+            has_ended: false,
+        })
     }
 
     /// The next frame, or `None` at the end.
@@ -81,23 +92,22 @@ impl Reader {
     /// Goes to the next frame, and says when it was captured. `None`: there is none.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<Option<u64>, ReadError> {
-        self.current = None;
+        self.has_current = false;
         if self.has_ended {
             return Ok(None);
         }
         let step = match &mut self.format {
-            Format::Pcap(pcap) => pcap.advance(&mut self.input.window),
+            Format::Pcap(pcap) => pcap.advance(&mut self.input.window, &mut self.head),
             Format::PcapNg(pcapng) => {
-                pcapng.advance(&mut self.input.window, &mut self.interfaces, &mut self.losses)
+                pcapng.advance(&mut self.input.window, &mut self.interfaces, &mut self.losses, &mut self.head)
             }
             Format::Ended => return Ok(None),
         };
         match step {
-            Ok(Step::Frame(head)) => {
-                let at_ns = head.at_ns;
+            Ok(Step::Frame) => {
                 self.number += 1;
-                self.current = Some(head);
-                Ok(Some(at_ns))
+                self.has_current = true;
+                Ok(Some(self.head.at_ns))
             }
             Ok(end) => {
                 self.has_ended = true;
@@ -116,7 +126,10 @@ impl Reader {
     /// The frame that [`Self::advance`] came to.
     #[inline]
     pub(crate) fn current(&self) -> Option<Record<'_>> {
-        let head = self.current.as_ref()?;
+        if !self.has_current {
+            return None;
+        }
+        let head = &self.head;
         let interface = self.interfaces.get(head.interface as usize)?;
         let window = &self.input.window;
         let bytes = window.slice(head.bytes.clone());

@@ -2,6 +2,7 @@
 
 mod encode;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,12 +31,14 @@ pub struct Writer<W: Write> {
     written: u64,
     has_failed: bool,
     interfaces: Vec<Written>,
+    ids: HashMap<Written, u32>,
     /// Which of them the interface of a source was, by its number there.
     seen: Vec<Option<u32>>,
     lost: Lost,
 }
 
-/// An interface that was described in the file.
+/// What makes an interface the same as one that was described in the file.
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Written {
     name: Option<String>,
     link: LinkType,
@@ -83,6 +86,7 @@ impl<W: Write> Writer<W> {
             written: 0,
             has_failed: false,
             interfaces: Vec::new(),
+            ids: HashMap::new(),
             seen: Vec::new(),
             lost: Lost::default(),
         };
@@ -136,7 +140,8 @@ impl<W: Write> Writer<W> {
         self.write_if_full()
     }
 
-    /// Writes a block of one's own, under a private enterprise number.
+    /// Writes a block of one's own, under a private enterprise number. Wireshark shows it as a line of its own among
+    /// the packets; it is padded to four bytes, so bytes that end in zeros must say how many they are.
     ///
     /// # Errors
     /// If the output takes no more.
@@ -213,13 +218,16 @@ impl<W: Write> Writer<W> {
     }
 
     fn describe(&mut self, interface: &Interface, link: LinkType) -> u32 {
-        if let Some(id) = self.interfaces.iter().position(|written| written.is(interface, link)) {
-            return id as u32;
+        let snap_len = interface.snap_len;
+        let written = Written { name: interface.name.clone(), link, snap_len };
+        if let Some(&id) = self.ids.get(&written) {
+            return id;
         }
         encode::interface_description(&mut self.buffer, interface, link);
-        let snap_len = interface.snap_len;
-        self.interfaces.push(Written { name: interface.name.clone(), link, snap_len });
-        (self.interfaces.len() - 1) as u32
+        let id = self.interfaces.len() as u32;
+        self.ids.insert(written.clone(), id);
+        self.interfaces.push(written);
+        id
     }
 
     fn write_if_full(&mut self) -> Result<(), WriteError> {

@@ -62,8 +62,8 @@ impl Pcap {
             return Err(FormatError::Version { major, minor }.into());
         }
         pcap.minor = minor;
-        // The top bits say how many bytes of frame check sequence end each frame; nothing here needs to know.
-        let link = order.u32_at(&header, 20).unwrap_or_default() & 0x0fff_ffff;
+        // The top six bits say how many bytes of frame check sequence end each frame; nothing here needs to know.
+        let link = order.u32_at(&header, 20).unwrap_or_default() & 0x03ff_ffff;
         let link = u16::try_from(link).map_err(|_| FormatError::LinkType(link))?;
         let interface = Interface {
             snap_len: order.u32_at(&header, 16).unwrap_or_default(),
@@ -78,7 +78,7 @@ impl Pcap {
     }
 
     #[inline]
-    pub(crate) fn advance(&mut self, window: &mut Window) -> Result<Step, Problem> {
+    pub(crate) fn advance(&mut self, window: &mut Window, head: &mut Head) -> Result<Step, Problem> {
         if !window.ensure(self.record_header_len)? {
             return Ok(if window.at_hand().is_empty() { Step::End } else { Step::Truncated });
         }
@@ -108,7 +108,7 @@ impl Pcap {
             _ => None,
         };
         let start = window.consume(len);
-        Ok(Step::Frame(Head {
+        *head = Head {
             // Cannot overflow: both numbers have 32 bits.
             at_ns: seconds * 1_000_000_000 + ticks * self.ns_per_tick,
             interface: 0,
@@ -116,6 +116,7 @@ impl Pcap {
             original_len,
             bytes: start + self.record_header_len..start + len,
             options: 0..0,
-        }))
+        };
+        Ok(Step::Frame)
     }
 }

@@ -12,7 +12,7 @@ pub(crate) use self::options::comment;
 
 use synfin_wire::LossCause;
 
-use self::block::{Frame, RawBlock};
+use self::block::RawBlock;
 use self::section::Section;
 use super::{Head, Problem, Step};
 use crate::FormatError;
@@ -74,11 +74,13 @@ impl PcapNg {
         self.section.order()
     }
 
+    #[inline]
     pub(crate) fn advance(
         &mut self,
         window: &mut Window,
         interfaces: &mut Vec<Interface>,
         losses: &mut Losses,
+        head: &mut Head,
     ) -> Result<Step, Problem> {
         if !self.blocks.is_empty() {
             self.blocks.clear();
@@ -96,11 +98,34 @@ impl PcapNg {
             }
             let whole = window.at_hand().get(..length as usize).unwrap_or_default();
             let block = RawBlock::new(block_type, order, whole)?;
-            if let Some(frame) = self.handle_block(&block, interfaces, losses)? {
-                let start = window.consume(length as usize);
-                return Ok(Step::Frame(frame.into_head(start)));
+            let packet = match block.block_type {
+                block::ENHANCED_PACKET => block.enhanced_packet()?,
+                block::SIMPLE_PACKET => block.simple_packet(self.section.snap_len(interfaces))?,
+                block::OBSOLETE_PACKET => block.obsolete_packet()?,
+                _ => {
+                    self.handle_other(&block, interfaces, losses)?;
+                    window.consume(length as usize);
+                    continue;
+                }
+            };
+            let described = self.section.interface(packet.interface)?;
+            if let Some(ticks) = packet.ticks {
+                self.last_at_ns = described.clock.at_ns(ticks);
             }
-            window.consume(length as usize);
+            if packet.dropped > 0 {
+                described.reported_os_drops = described.reported_os_drops.saturating_add(packet.dropped);
+                losses.add(self.last_at_ns, LossCause::CaptureBuffer, packet.dropped);
+            }
+            let start = window.consume(length as usize);
+            *head = Head {
+                at_ns: self.last_at_ns,
+                interface: self.section.id_of(packet.interface),
+                direction: packet.direction,
+                original_len: packet.original_len,
+                bytes: start + packet.bytes.start..start + packet.bytes.end,
+                options: start + packet.options.start..start + packet.options.end,
+            };
+            return Ok(Step::Frame);
         }
     }
 
@@ -128,43 +153,21 @@ impl PcapNg {
         Ok(Some((block_type, length, order)))
     }
 
-    fn handle_block(
+    /// A block that is no packet.
+    #[cold]
+    fn handle_other(
         &mut self,
         block: &RawBlock<'_>,
         interfaces: &mut Vec<Interface>,
         losses: &mut Losses,
-    ) -> Result<Option<Frame>, FormatError> {
-        let frame = match block.block_type {
-            block::ENHANCED_PACKET => block.enhanced_packet()?,
-            block::SIMPLE_PACKET => block.simple_packet(self.section.snap_len(interfaces))?,
-            block::OBSOLETE_PACKET => block.obsolete_packet()?,
-            SECTION_HEADER => {
-                self.section.begin(block, interfaces)?;
-                return Ok(None);
-            }
-            block::INTERFACE_DESCRIPTION => {
-                self.section.describe_interface(block, interfaces)?;
-                return Ok(None);
-            }
-            block::INTERFACE_STATISTICS => {
-                self.section.on_statistics(block, losses);
-                return Ok(None);
-            }
-            _ => {
-                self.keep(block);
-                return Ok(None);
-            }
-        };
-        let described = self.section.interface(frame.interface)?;
-        if let Some(ticks) = frame.ticks {
-            self.last_at_ns = described.clock.at_ns(ticks);
+    ) -> Result<(), FormatError> {
+        match block.block_type {
+            SECTION_HEADER => self.section.begin(block, interfaces)?,
+            block::INTERFACE_DESCRIPTION => self.section.describe_interface(block, interfaces)?,
+            block::INTERFACE_STATISTICS => self.section.on_statistics(block, losses),
+            _ => self.keep(block),
         }
-        if frame.dropped > 0 {
-            described.reported_os_drops = described.reported_os_drops.saturating_add(frame.dropped);
-            losses.add(self.last_at_ns, LossCause::CaptureBuffer, frame.dropped);
-        }
-        let interface = self.section.id_of(frame.interface);
-        Ok(Some(Frame { interface, at_ns: self.last_at_ns, ..frame }))
+        Ok(())
     }
 
     /// Keeps what a reader may want to pass on; anything else is skipped.
@@ -172,27 +175,14 @@ impl PcapNg {
         if !block.is_kept() {
             return;
         }
-        let kept_bytes = self.kept_bytes.saturating_add(block.body.len());
+        // Empty blocks take memory as well.
+        let kept_bytes = self.kept_bytes.saturating_add(block.body.len() + size_of::<Block>());
         match block.to_kept() {
             Some(kept) if kept_bytes <= MAX_KEPT_BYTES => {
                 self.kept_bytes = kept_bytes;
                 self.blocks.push(kept);
             }
             _ => self.blocks_left_out = self.blocks_left_out.saturating_add(1),
-        }
-    }
-}
-
-impl Frame {
-    #[inline]
-    fn into_head(self, start: usize) -> Head {
-        Head {
-            at_ns: self.at_ns,
-            interface: self.interface,
-            direction: self.direction,
-            original_len: self.original_len,
-            bytes: start + self.bytes.start..start + self.bytes.end,
-            options: start + self.options.start..start + self.options.end,
         }
     }
 }

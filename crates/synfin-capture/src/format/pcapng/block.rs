@@ -36,11 +36,10 @@ pub(super) struct RawBlock<'a> {
 
 /// A packet within its block: ranges count from the block's first byte.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct Packet {
     /// Within the section.
     pub(super) interface: u32,
     pub(super) ticks: Option<u64>,
-    pub(super) at_ns: u64,
     pub(super) direction: Option<Direction>,
     /// Packets that were lost between this one and the one before.
     pub(super) dropped: u64,
@@ -78,28 +77,28 @@ impl<'a> RawBlock<'a> {
     }
 
     #[inline]
-    pub(super) fn enhanced_packet(&self) -> Result<Frame, FormatError> {
+    pub(super) fn enhanced_packet(&self) -> Result<Packet, FormatError> {
         let fixed = self.fixed(20)?;
         let number = |at| self.order.u32_at(fixed, at).unwrap_or_default();
         self.packet(number(0), number(4), number(8), number(12), number(16))
     }
 
     /// The obsolete packet block: interface and drop count have 16 bits each.
-    pub(super) fn obsolete_packet(&self) -> Result<Frame, FormatError> {
+    pub(super) fn obsolete_packet(&self) -> Result<Packet, FormatError> {
         let fixed = self.fixed(20)?;
         let number = |at| self.order.u32_at(fixed, at).unwrap_or_default();
         let interface = self.order.u16_at(fixed, 0).unwrap_or_default();
         let dropped = self.order.u16_at(fixed, 2).unwrap_or_default();
-        let mut frame = self.packet(interface.into(), number(4), number(8), number(12), number(16))?;
+        let mut packet = self.packet(interface.into(), number(4), number(8), number(12), number(16))?;
         // All ones: not known.
         if dropped != u16::MAX {
-            frame.dropped = dropped.into();
+            packet.dropped = dropped.into();
         }
-        Ok(frame)
+        Ok(packet)
     }
 
     /// The simple packet block: nothing but a length, and an interface that is the first one.
-    pub(super) fn simple_packet(&self, snap_len: u32) -> Result<Frame, FormatError> {
+    pub(super) fn simple_packet(&self, snap_len: u32) -> Result<Packet, FormatError> {
         let fixed = self.fixed(4)?;
         let original_len = self.order.u32_at(fixed, 0).unwrap_or_default();
         let snap_len = if snap_len == 0 { u32::MAX } else { snap_len };
@@ -108,10 +107,9 @@ impl<'a> RawBlock<'a> {
         if captured as usize > room {
             return Err(FormatError::PacketExceedsBlock { captured, room });
         }
-        Ok(Frame {
+        Ok(Packet {
             interface: 0,
             ticks: None,
-            at_ns: 0,
             direction: None,
             dropped: 0,
             original_len,
@@ -128,16 +126,15 @@ impl<'a> RawBlock<'a> {
         low: u32,
         captured: u32,
         original_len: u32,
-    ) -> Result<Frame, FormatError> {
+    ) -> Result<Packet, FormatError> {
         let room = self.body.len() - 20;
         let len = captured as usize;
         if len > room {
             return Err(FormatError::PacketExceedsBlock { captured, room });
         }
-        let mut frame = Frame {
+        let mut packet = Packet {
             interface,
             ticks: Some(u64::from(high) << 32 | u64::from(low)),
-            at_ns: 0,
             direction: None,
             dropped: 0,
             original_len,
@@ -146,17 +143,17 @@ impl<'a> RawBlock<'a> {
         };
         let options_at = 20 + len.next_multiple_of(4);
         if options_at < self.body.len() {
-            self.packet_options(options_at, &mut frame);
+            self.packet_options(options_at, &mut packet);
         }
-        Ok(frame)
+        Ok(packet)
     }
 
-    fn packet_options(&self, at: usize, frame: &mut Frame) {
+    fn packet_options(&self, at: usize, packet: &mut Packet) {
         for (code, value) in Options::new(self.order, self.after(at)) {
             match code {
-                COMMENT => frame.options = at + 8..self.body.len() + 8,
+                COMMENT => packet.options = at + 8..self.body.len() + 8,
                 EPB_FLAGS => {
-                    frame.direction = self.order.u32_at(value, 0).and_then(|flags| match flags & 3 {
+                    packet.direction = self.order.u32_at(value, 0).and_then(|flags| match flags & 3 {
                         1 => Some(Direction::Inbound),
                         2 => Some(Direction::Outbound),
                         _ => None,
@@ -164,7 +161,7 @@ impl<'a> RawBlock<'a> {
                 }
                 EPB_DROPCOUNT => {
                     let dropped = self.order.u64_at(value, 0).unwrap_or_default();
-                    frame.dropped = frame.dropped.saturating_add(dropped);
+                    packet.dropped = packet.dropped.saturating_add(dropped);
                 }
                 _ => {}
             }
