@@ -1,0 +1,168 @@
+//! The connection table: one line for each connection, printed as it ends.
+//!
+//! Columns have a fixed place, because the lines that are still to come are not known. A cell that is too wide takes
+//! the free room of the cells to its right before it moves them. Where the terminal is narrow, what a connection was
+//! for, its retransmissions and its RTT come in a second line of its own.
+
+use synfin_flow::{Close, Connection, Open};
+use synfin_wire::Side;
+
+use crate::messages::write_purpose;
+use crate::style::{Paint, Style};
+use crate::text::Line;
+use crate::time::Clock;
+use crate::units::{CompactBytes, Duration, Grouped};
+
+/// Where each column ends, or for those on the left, begins.
+struct Columns {
+    id: usize,
+    start: usize,
+    pair: usize,
+    close: usize,
+    packets: usize,
+    sent: usize,
+    received: usize,
+    again: Option<usize>,
+    rtt: Option<usize>,
+    took: usize,
+    /// Where the purpose begins, in this line or in one of its own.
+    purpose: usize,
+}
+
+impl Columns {
+    /// Below this width there is no room for all of it in one line.
+    const WIDE: usize = 116;
+
+    fn new(style: &Style, clock: &Clock) -> Self {
+        let time = clock.width(3).max(8);
+        let extra = time - 8;
+        if style.columns() < Self::WIDE {
+            let pair = 15 + extra;
+            return Self {
+                id: 5,
+                start: 6 + time,
+                pair,
+                close: style.columns().clamp(80, 100) - 31,
+                packets: style.columns().clamp(80, 100) - 18,
+                sent: style.columns().clamp(80, 100) - 12,
+                received: style.columns().clamp(80, 100) - 7,
+                again: None,
+                rtt: None,
+                took: style.columns().clamp(80, 100),
+                purpose: pair,
+            };
+        }
+        let pair = 17 + extra;
+        Self {
+            id: 6,
+            start: 7 + time,
+            pair,
+            close: pair + 39,
+            packets: pair + 53,
+            sent: pair + 59,
+            received: pair + 65,
+            again: Some(pair + 71),
+            rtt: Some(pair + 78),
+            took: pair + 85,
+            purpose: pair + 87,
+        }
+    }
+}
+
+/// The line above the table.
+pub(crate) fn write_header(out: &mut String, clock: &Clock, style: &Style) {
+    let columns = Columns::new(style, clock);
+    let glyphs = style.glyphs();
+    let mut line = Line::new(out, style);
+    line.painted(Some(Paint::Strong), |line| {
+        line.right(columns.id, "#").right(columns.start, "start");
+        line.to(columns.pair).put("client ").put(glyphs.to).put(" server").to(columns.close).put("closed");
+        line.right(columns.packets, "pkts");
+        line.right(columns.sent, glyphs.to).right(columns.received, glyphs.back);
+        if let Some(end) = columns.again {
+            line.right(end, "again");
+        }
+        if let Some(end) = columns.rtt {
+            line.right(end, "rtt");
+        }
+        line.right(columns.took, "took");
+        if columns.again.is_some() {
+            line.to(columns.purpose).put("what");
+        }
+    });
+    line.end();
+}
+
+/// How a connection closed, or why there was none, in at most eight columns.
+fn closing(connection: &Connection) -> &'static str {
+    match (connection.open, connection.close) {
+        (Open::Attempt, Close::RstByServer) => "refused",
+        (Open::Attempt, Close::Open | Close::HalfClosed) => "no reply",
+        (_, Close::Fin) => "fin",
+        (_, Close::Fin3) => "fin-3",
+        (_, Close::Simultaneous) => "fin-both",
+        (_, Close::RstByClient) => "rst-cli",
+        (_, Close::RstByServer) => "rst-srv",
+        (_, Close::HalfClosed) => "half",
+        (Open::Midstream, Close::Open) => "mid-open",
+        (_, Close::Open) => "open",
+    }
+}
+
+/// The line of a connection. `scratch` is room to be used again.
+pub(crate) fn write(
+    out: &mut String,
+    scratch: &mut String,
+    connection: &Connection,
+    clock: &Clock,
+    style: &Style,
+) {
+    let columns = Columns::new(style, clock);
+    let glyphs = style.glyphs();
+    let (client, server) = (&connection.client, &connection.server);
+    let again = Side::BOTH.map(|side| connection.endpoint(side).sent.retransmitted).iter().sum::<u64>();
+    let rtt = connection.rtt().map(|rtt| Duration::compact(rtt.median_ns, glyphs));
+    scratch.clear();
+    write_purpose(scratch, connection, glyphs);
+
+    let mut line = Line::new(out, style);
+    line.right(columns.id, connection.id).right(columns.start, clock.show(connection.start_ns, 3)).skip(1);
+    line.to(columns.pair).show(client.address).skip(1).put(glyphs.to).skip(1).show(server.address).skip(1);
+    let failed = matches!(connection.close, Close::RstByClient | Close::RstByServer)
+        || connection.open == Open::Attempt;
+    line.to(columns.close).painted(failed.then_some(Paint::Problem), |line| {
+        line.put(closing(connection));
+    });
+    line.right(columns.packets, client.sent.packets + server.sent.packets);
+    line.right(columns.sent, CompactBytes(client.sent.payload_bytes));
+    line.right(columns.received, CompactBytes(server.sent.payload_bytes));
+    let took = Duration::compact(connection.end_ns.saturating_sub(connection.start_ns), glyphs);
+    if let (Some(again_end), Some(rtt_end)) = (columns.again, columns.rtt) {
+        if again > 0 {
+            line.painted(Some(Paint::Warning), |line| {
+                line.right(again_end, Grouped(again));
+            });
+        }
+        if let Some(rtt) = rtt {
+            line.right(rtt_end, rtt);
+        }
+        line.right(columns.took, took).skip(1).to(columns.purpose).paint(Paint::Message, scratch).end();
+        return;
+    }
+    line.right(columns.took, took).end();
+    if again == 0 && rtt.is_none() && scratch.is_empty() {
+        return;
+    }
+    line.to(columns.purpose).paint(Paint::Message, scratch);
+    let mut separator = if scratch.is_empty() { "" } else { "; " };
+    if again > 0 {
+        line.put(separator).painted(Some(Paint::Warning), |line| {
+            line.show(Grouped(again)).put(" sent again");
+        });
+        separator = "; ";
+    }
+    if let Some(rtt) = rtt {
+        line.put(separator).put("rtt ").show(rtt);
+    }
+    line.end();
+}
