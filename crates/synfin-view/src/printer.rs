@@ -153,6 +153,10 @@ impl<W: io::Write> Printer<W> {
 }
 
 impl<W: io::Write> Sink for Printer<W> {
+    fn wants_packets(&self) -> bool {
+        self.options.show.contains(View::Packets)
+    }
+
     fn started(&mut self, connection: &Connection) {
         self.clock.start_at(connection.start_ns);
     }

@@ -114,7 +114,9 @@ pub(crate) struct TraceArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "The ladder goes to standard output; the packets to a pcapng file that Wireshark opens.")]
+#[command(
+    after_help = "The ladder goes to standard output; the packets to a pcapng file that Wireshark opens."
+)]
 pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) view: ViewArgs,

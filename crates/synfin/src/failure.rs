@@ -79,4 +79,5 @@ pub(crate) fn live(error: LiveError, again: &str) -> Failure {
 }
 
 /// What to type when a filter is not understood.
-pub(crate) const FILTER_HINT: &str = "a filter is something like 'tcp port 80 and host 10.0.0.1': see man pcap-filter";
+pub(crate) const FILTER_HINT: &str =
+    "a filter is something like 'tcp port 80 and host 10.0.0.1': see man pcap-filter";

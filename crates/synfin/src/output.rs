@@ -22,18 +22,20 @@ pub(crate) fn open(args: &ViewArgs, show: Show, is_live: bool) -> Result<Output,
         // A handle of its own: the one in std keeps lines together, and the printer does that already.
         None => Box::new(io::stdout()),
     };
-    let mut options = Options::default();
-    options.show = show;
-    options.format = match args.format {
+    let format = match args.format {
         FormatArg::Text => Format::Text,
         FormatArg::Json => Format::Json,
         FormatArg::Csv => Format::Csv,
     };
-    options.style = style(args, to_terminal);
-    if args.clock {
-        options.time = TimeStyle::Clock(jiff::tz::TimeZone::system());
-    }
-    options.is_live = is_live || to_terminal;
+    let time = if args.clock { TimeStyle::Clock(jiff::tz::TimeZone::system()) } else { TimeStyle::Relative };
+    let options = Options {
+        show,
+        format,
+        style: style(args, to_terminal),
+        time,
+        only: None,
+        is_live: is_live || to_terminal,
+    };
     Ok(Printer::new(out, options))
 }
 

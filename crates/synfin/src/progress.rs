@@ -14,9 +14,13 @@ impl Progress {
     /// A bar if there is a terminal to see it on and something to wait for; nothing otherwise.
     pub(crate) fn new(total_bytes: Option<u64>, is_quiet: bool, out_is_terminal: bool) -> Self {
         let is_wanted = !is_quiet && std::io::stderr().is_terminal() && !out_is_terminal;
-        let Some(total) = total_bytes.filter(|total| is_wanted && *total >= MIN_BYTES) else { return Self(None) };
+        let Some(total) = total_bytes.filter(|total| is_wanted && *total >= MIN_BYTES) else {
+            return Self(None);
+        };
         let bar = ProgressBar::new(total);
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}")
+        {
             bar.set_style(style);
         }
         Self(Some(bar))

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use synfin_capture::{Record, WriteError, Writer};
+use synfin_capture::{Record, Writer};
 use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
 use synfin_view::{Show, footer};

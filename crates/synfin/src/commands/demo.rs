@@ -25,8 +25,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
     let server = Server::start().context("cannot start a server on loopback")?;
     let path = target(args.write.as_deref())?;
     let show = output::show(&args.view, View::Ladder.into());
-    let mut session =
-        Session::new(&args.view, show, Checksums::Ignore, Some(&path), Linger::Short, true)?;
+    let mut session = Session::new(&args.view, show, Checksums::Ignore, Some(&path), Linger::Short, true)?;
     let mut options = LiveOptions::new("lo");
     options.filter = format!("tcp port {}", server.port());
     let say = |text: &str| {
@@ -36,18 +35,26 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
     };
     match Live::open(&options) {
         Ok(live) => {
-            say(&format!("An HTTP server on {}, a client, and the packets between them, live:\n", server.address()));
+            say(&format!(
+                "An HTTP server on {}, a client, and the packets between them, live:\n",
+                server.address()
+            ));
             trace(live, &server, &mut session)?;
         }
         Err(error) => {
             say(&format!("This is not live: {error}."));
             say(match &error {
-                LiveError::NoPermission { .. } => "hint: sudo synfin demo, to see the packets that really passed.",
+                LiveError::NoPermission { .. } => {
+                    "hint: sudo synfin demo, to see the packets that really passed."
+                }
                 _ => "hint: synfin demo captures on the interface lo.",
             });
-            say("The bytes below did pass between a server and a client; the packets around them are made.\n");
+            say(
+                "The bytes below did pass between a server and a client; the packets around them are made.\n",
+            );
             let exchange = server.exchange().context("cannot fetch over loopback")?;
-            let mut reader = Reader::from_read(std::io::Cursor::new(made::capture(&exchange)?), "made packets")?;
+            let mut reader =
+                Reader::from_read(std::io::Cursor::new(made::capture(&exchange)?), "made packets")?;
             while let Some(record) = reader.next_record()? {
                 session.on_record(&record)?;
             }
@@ -92,7 +99,8 @@ fn target(asked: Option<&Path>) -> Result<PathBuf, Failure> {
         return Ok(path.to_owned());
     }
     let file = tempfile::Builder::new().prefix("synfin-demo-").suffix(".pcapng").tempfile();
-    let (_, path): (File, PathBuf) =
-        file.and_then(|file| file.keep().map_err(|e| e.error)).context("cannot create a file for the packets")?;
+    let (_, path): (File, PathBuf) = file
+        .and_then(|file| file.keep().map_err(|e| e.error))
+        .context("cannot create a file for the packets")?;
     Ok(path)
 }

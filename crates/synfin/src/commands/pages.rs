@@ -21,13 +21,10 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome, Failure> {
     command.build();
     let command = match &args.subcommand {
         None => command,
-        Some(name) => {
-            let subcommand = command.find_subcommand(name).cloned().ok_or_else(|| {
-                Failure::from(anyhow!("there is no page: synfin has no subcommand {name}"))
-                    .with_hint("synfin --help lists them")
-            })?;
-            subcommand.name(format!("synfin-{name}"))
-        }
+        Some(name) => command.find_subcommand(name).cloned().ok_or_else(|| {
+            Failure::from(anyhow!("there is no page: synfin has no subcommand {name}"))
+                .with_hint("synfin --help lists them")
+        })?,
     };
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;

@@ -24,11 +24,8 @@ const MAX_CLOSING: Duration = Duration::from_secs(5);
 pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     let runs_command = !args.command.is_empty();
     // A command prints for itself: the packets one by one would be in its way.
-    let default: Show = if runs_command {
-        View::Ladder.into()
-    } else {
-        [View::Packets, View::Ladder].into_iter().collect()
-    };
+    let default: Show =
+        if runs_command { View::Ladder.into() } else { [View::Packets, View::Ladder].into_iter().collect() };
     let show = output::show(&args.view, default);
     let mut options = LiveOptions::new(&args.interface);
     options.filter = args.filter.join(" ");

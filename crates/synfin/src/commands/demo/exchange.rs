@@ -81,7 +81,7 @@ impl Server {
 /// Reads a request to its empty line, sends the page and closes.
 fn answer(mut stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(TIMEOUT))?;
-    let mut request = Vec::new();
+    let mut request: Vec<u8> = Vec::new();
     let mut buffer = [0; 4096];
     while !request.windows(4).any(|window| window == b"\r\n\r\n") {
         let count = stream.read(&mut buffer)?;
@@ -90,11 +90,8 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
         }
         request.extend(buffer.iter().take(count));
     }
-    let page: String = "Every connection begins with a SYN and ends with a FIN.\n"
-        .chars()
-        .cycle()
-        .take(PAGE_LEN)
-        .collect();
+    let page: String =
+        "Every connection begins with a SYN and ends with a FIN.\n".chars().cycle().take(PAGE_LEN).collect();
     let head = format!(
         "HTTP/1.1 200 OK\r\nServer: synfin\r\nContent-Type: text/plain\r\nContent-Length: {PAGE_LEN}\r\nConnection: close\r\n\r\n"
     );

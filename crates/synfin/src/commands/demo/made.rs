@@ -19,8 +19,14 @@ const WINDOW: u16 = 65_495;
 
 /// A pcapng file of an exchange: handshake, request, response, acknowledgements, and the server closing first.
 pub(super) fn capture(exchange: &Exchange) -> Result<Vec<u8>, WriteError> {
+    let mut bytes = Vec::new();
+    write(exchange, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn write(exchange: &Exchange, bytes: &mut Vec<u8>) -> Result<(), WriteError> {
     let mut made = Made {
-        writer: Writer::new(Vec::new(), "made packets"),
+        writer: Writer::new(bytes, "made packets"),
         interface: Interface { name: Some("made".into()), ..Interface::new(LinkType::RAW) },
         at_ns: exchange.at_ns,
         number: 0,
@@ -39,11 +45,11 @@ pub(super) fn capture(exchange: &Exchange) -> Result<Vec<u8>, WriteError> {
     made.send(server, Flags::FIN | Flags::ACK, &[])?;
     made.send(client, Flags::FIN | Flags::ACK, &[])?;
     made.send(server, Flags::ACK, &[])?;
-    made.writer.into_inner()
+    made.writer.finish()
 }
 
-struct Made {
-    writer: Writer<Vec<u8>>,
+struct Made<'a> {
+    writer: Writer<&'a mut Vec<u8>>,
     interface: Interface,
     at_ns: u64,
     number: u64,
@@ -62,7 +68,7 @@ impl End {
     }
 }
 
-impl Made {
+impl Made<'_> {
     fn send(&mut self, from: usize, flags: Flags, payload: &[u8]) -> Result<(), WriteError> {
         let [client, server] = &mut self.ends;
         let (sender, receiver) = if from == 0 { (client, server) } else { (server, client) };
@@ -112,7 +118,8 @@ fn ipv4(source: SocketAddr, destination: SocketAddr, segment: &[u8]) -> Vec<u8> 
         SocketAddr::V6(_) => [127, 0, 0, 1],
     };
     let len = u16::try_from(20 + segment.len()).unwrap_or_default().to_be_bytes();
-    let mut header = [[0x45, 0], len, [0, 0], [0x40, 0], [64, synfin_wire::dissect::PROTOCOL_TCP], [0, 0]].concat();
+    let mut header =
+        [[0x45, 0], len, [0, 0], [0x40, 0], [64, synfin_wire::dissect::PROTOCOL_TCP], [0, 0]].concat();
     header.extend(octets(source));
     header.extend(octets(destination));
     let sum = checksum::checksum(&header).to_be_bytes();

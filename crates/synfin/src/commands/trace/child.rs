@@ -22,7 +22,11 @@ impl Child {
         let process = Command::new(program).args(args).spawn().map_err(|error| {
             let is_missing = error.kind() == io::ErrorKind::NotFound;
             let failure = Failure::from(anyhow::Error::new(error).context(format!("cannot run {program}")));
-            if is_missing { failure.with_hint("the words after -- are a program and its arguments") } else { failure }
+            if is_missing {
+                failure.with_hint("the words after -- are a program and its arguments")
+            } else {
+                failure
+            }
         })?;
         Ok(Self { process, exited: None })
     }
