@@ -42,8 +42,17 @@ pub(crate) struct Window {
 }
 
 enum Backing {
-    Mapped { map: Mmap, file: File },
-    Stream { buffer: Vec<u8>, input: Box<dyn Read + Send>, is_at_end: bool },
+    Mapped {
+        map: Mmap,
+        file: File,
+        /// Pages before this were given back.
+        given_back: usize,
+    },
+    Stream {
+        buffer: Vec<u8>,
+        input: Box<dyn Read + Send>,
+        is_at_end: bool,
+    },
 }
 
 impl Window {
@@ -62,7 +71,13 @@ impl Window {
         #[cfg(unix)]
         // Only advice: where it is not taken, reading is slower.
         let _ = map.advise(memmap2::Advice::Sequential);
-        Ok(Self { backing: Backing::Mapped { map, file }, pos: 0, end: 0, base: 0, is_cut: false })
+        Ok(Self {
+            backing: Backing::Mapped { map, file, given_back: 0 },
+            pos: 0,
+            end: 0,
+            base: 0,
+            is_cut: false,
+        })
     }
 
     /// Tries to have `len` bytes at hand. `false`: the input ends before.
@@ -77,7 +92,8 @@ impl Window {
     #[cold]
     fn extend(&mut self, len: usize) -> io::Result<bool> {
         match &mut self.backing {
-            Backing::Mapped { map, file } => {
+            Backing::Mapped { map, file, given_back } => {
+                give_back(map, given_back, self.pos);
                 let length_now = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
                 let limit = map.len().min(length_now);
                 self.is_cut |= length_now < map.len();
@@ -144,6 +160,26 @@ impl Window {
     /// Whether the input broke off rather than ended.
     pub(crate) fn is_cut(&self) -> bool {
         self.is_cut
+    }
+}
+
+/// Lets go of the pages before `until`, so that a process that has read a terabyte does not hold it: they stay in the
+/// page cache, and come back from the file if they are touched again.
+fn give_back(map: &Mmap, given_back: &mut usize, until: usize) {
+    // Any page size in use divides this.
+    const PAGES: usize = 64 << 10;
+    let until = until / PAGES * PAGES;
+    if let Some(len) = until.checked_sub(*given_back).filter(|len| *len > 0) {
+        #[cfg(unix)]
+        {
+            #[expect(unsafe_code, reason = "dropping pages of a mapping is unsafe in general")]
+            // SAFETY: The mapping is of a file and never written to: a page that is touched again holds the same bytes.
+            let advised =
+                unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, *given_back, len) };
+            // Only advice: where it is not taken, memory is held for longer.
+            let _ = advised;
+        }
+        *given_back = until;
     }
 }
 

@@ -346,3 +346,23 @@ fn count(sent: &mut Counts, arrival: &Arrival<'_>, marks: Marks, coverage: Cover
     sent.zero_windows += u64::from(marks.contains(Mark::ZeroWindow));
     sent.keep_alives += u64::from(marks.contains(Mark::KeepAlive) || marks.contains(Mark::ZeroWindowProbe));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_small() {
+        println!(
+            "tracked {} connection {} endpoint {} half {} stream {} rtt {} conv {}",
+            size_of::<Tracked>(),
+            size_of::<Connection>(),
+            size_of::<crate::Endpoint>(),
+            size_of::<Half>(),
+            size_of::<crate::stream::Stream>(),
+            size_of::<crate::rtt::RttMeter>(),
+            size_of::<Conversation>()
+        );
+        assert!(size_of::<Tracked>() <= 2048);
+    }
+}
