@@ -44,11 +44,14 @@ pub trait Sink {
     }
 }
 
-/// Totals over everything that was observed.
+/// Totals over everything that was observed. Every frame, and every packet of `aggregated`, is one of `packets`,
+/// `not_tcp`, `malformed`, `bad_checksums`, `duplicates` and `fragments`.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Summary {
     /// Frames.
     pub frames: u64,
+    /// Packets beyond the first one in frames that hold several.
+    pub aggregated: u64,
     /// Packets of TCP connections.
     pub packets: u64,
     /// Intact frames without TCP in them.
@@ -59,7 +62,10 @@ pub struct Summary {
     pub bad_checksums: u64,
     /// Frames that showed a packet again that had been seen on another interface.
     pub duplicates: u64,
-    /// Fragments of IP packets that never became whole.
+    /// Frames that brought a fragment of an IP packet and did not make it whole: the one that does counts for what the
+    /// packet is.
+    pub fragments: u64,
+    /// Those among them that never became whole.
     pub lost_fragments: u64,
     /// Connections.
     pub connections: u64,

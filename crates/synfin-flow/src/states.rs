@@ -40,35 +40,58 @@ struct Step<'c> {
     packet: u64,
 }
 
+/// What has been found out about a packet before its states are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Findings {
+    /// It is a RST that its receiver takes: see [`is_reset`].
+    pub(crate) is_reset: bool,
+    /// The FIN in it was sent before.
+    pub(crate) is_repeated_fin: bool,
+    /// It brought the last missing byte before the sender's FIN, or that FIN.
+    pub(crate) ends_stream: bool,
+}
+
+/// Whether the packet is a RST that its receiver takes (RFC 9293 section 3.10.7.3, second, and 3.10.7.4, first and
+/// second): as an answer to its SYN, or at what it expects next. What it expects next is not known for certain: it is
+/// somewhere between what it acknowledged and what was sent to it.
+pub(crate) fn is_reset(
+    connection: &Connection,
+    arrival: &Arrival<'_>,
+    sender: &Half,
+    receiver: &Half,
+) -> bool {
+    if !arrival.flags().rst() {
+        return false;
+    }
+    if is_syn_sent(connection, arrival.from.other()) {
+        return arrival.ack.is_some_and(|ack| ack > 0 && ack <= receiver.next);
+    }
+    receiver.acked.is_none_or(|acked| arrival.seq >= acked)
+        && arrival.seq <= sender.next.max(receiver.acked.unwrap_or(i64::MIN))
+}
+
+fn is_syn_sent(connection: &Connection, side: Side) -> bool {
+    connection.endpoint(side).states.last().is_some_and(|entry| entry.state == State::SynSent)
+}
+
 impl States {
-    /// Takes a packet in. `sender` and `receiver` have taken it in already; `is_repeated_fin` says that the FIN in it was
-    /// sent before, `ends_stream` that it brought the last missing byte before the sender's FIN, or that FIN.
+    /// Takes a packet in, which `sender` and `receiver` have taken in already.
     pub(crate) fn on_packet(
         &mut self,
         connection: &mut Connection,
         arrival: &Arrival<'_>,
         sender: &Half,
         receiver: &Half,
-        is_repeated_fin: bool,
-        ends_stream: bool,
+        findings: Findings,
     ) {
-        let flags = arrival.flags();
-        let was_syn_sent = connection.endpoint(arrival.from.other()).states.last().map(|entry| entry.state)
-            == Some(State::SynSent);
-        // A reset counts where its receiver would take it: at what it expects next, or as an answer to its SYN.
-        let is_acceptable_reset = flags.rst()
-            && if was_syn_sent {
-                arrival.ack.is_some_and(|ack| ack > 0 && ack <= receiver.next)
-            } else {
-                receiver.acked.is_none_or(|acked| arrival.seq >= acked) && arrival.seq <= sender.next
-            };
-        if flags.rst() && !is_acceptable_reset {
+        if arrival.flags().rst() && !findings.is_reset {
             return;
         }
+        let was_syn_sent = is_syn_sent(connection, arrival.from.other());
         let mut step = self.step(connection, arrival.from, arrival);
-        on_send(&mut step, arrival, sender, receiver, is_repeated_fin, was_syn_sent);
+        on_send(&mut step, arrival, sender, receiver, findings.is_repeated_fin, was_syn_sent);
         let mut step = self.step(connection, arrival.from.other(), arrival);
-        on_arrival(&mut step, arrival, sender, receiver, ends_stream);
+        on_arrival(&mut step, arrival, sender, receiver, findings.ends_stream);
     }
 
     /// What has become certain since the last call, in order. At the end of the connection, everything.
@@ -135,7 +158,13 @@ fn on_send(
         step.begin(State::Listen);
         match step.state() {
             State::Listen => step.certainly(State::SynReceived),
-            State::SynSent => step.certainly(State::SynReceived),
+            State::SynSent => {
+                step.certainly(State::SynReceived);
+                // Both SYNs crossed: the acknowledgement of its own one may be on its way already.
+                if receiver.acked > Some(0) {
+                    step.likely(State::Established);
+                }
+            }
             // The SYN-ACK once more: the acknowledgement of the first one has not come.
             State::Established => step.take_back_to(State::SynReceived),
             _ => {}
@@ -146,7 +175,8 @@ fn on_send(
     if step.state() == State::SynSent && arrival.ack.is_some_and(|ack| ack > 0) {
         step.certainly(State::Established);
     }
-    if step.state() == State::SynReceived && arrival.len > 0 {
+    // In SYN-RECEIVED nothing is sent yet, and nothing but the SYN is acknowledged.
+    if step.state() == State::SynReceived && (arrival.len > 0 || arrival.ack > Some(1)) {
         step.certainly(State::Established);
     }
     let is_fin = flags.fin();

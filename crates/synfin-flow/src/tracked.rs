@@ -9,7 +9,7 @@ use crate::arrival::Arrival;
 use crate::classify::classify;
 use crate::half::{Half, LastKind, SynOptions};
 use crate::shape::Shape;
-use crate::states::States;
+use crate::states::{Findings, States, is_reset};
 use crate::stream::{Coverage, Piece, Room};
 use crate::talk::hand_over;
 use crate::{Config, Connection, Counts, Mark, Marks, Packet, Sink};
@@ -86,10 +86,7 @@ impl Tracked {
             marks.insert(Mark::PortReused);
         }
         let is_repeated_fin = arrival.fin().is_some() && ways.sender.fin.is_some();
-        // A reset counts where its receiver would take it; one that nothing contradicts does.
-        let is_reset = arrival.flags().rst()
-            && (ways.receiver.acked.is_none_or(|acked| arrival.seq >= acked) || ways.receiver.fin.is_some())
-            && (arrival.seq <= ways.sender.next || !ways.sender.has_sent);
+        let is_reset = is_reset(&self.connection, &arrival, ways.sender, ways.receiver);
         ways.take_fin(&arrival);
         ways.take_ack(&arrival);
         ways.time(&arrival, marks);
@@ -115,7 +112,8 @@ impl Tracked {
         }
         count(&mut connection.endpoint_mut(from).sent, &arrival, marks, coverage, sender);
         connection.endpoint_mut(from.other()).sent.missed_bytes = receiver.stream.missed();
-        self.states.on_packet(connection, &arrival, sender, receiver, is_repeated_fin, ends_stream);
+        let findings = Findings { is_reset, is_repeated_fin, ends_stream };
+        self.states.on_packet(connection, &arrival, sender, receiver, findings);
 
         if sink.wants_packets() || config.kept_packets > 0 {
             let packet = Packet {

@@ -122,7 +122,8 @@ impl Tracker {
 
     fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
         self.summary.frames += 1;
-        for found in dissect::dissect(frame.link, frame.bytes, frame.original_len) {
+        for (n, found) in (0..).zip(dissect::dissect(frame.link, frame.bytes, frame.original_len)) {
+            self.summary.aggregated += n.min(1);
             match found {
                 Ok(Dissected::Fragment(ip, fragment)) => self.on_fragment(frame, ip, &fragment, sink),
                 found => self.on_found(frame, frame.original_len, found, sink),
@@ -132,10 +133,13 @@ impl Tracker {
 
     fn on_fragment(&mut self, frame: &Frame<'_>, ip: Ip, fragment: &Fragment<'_>, sink: &mut impl Sink) {
         let (at_ns, wire_len, max) = (frame.at_ns, frame.original_len, self.config.max_fragmented);
-        if let Some(whole) = self.fragments.on_fragment(ip, fragment, at_ns, wire_len, max) {
-            for found in dissect::dissect_reassembled(whole.ip, whole.protocol, &whole.payload) {
-                self.on_found(frame, whole.wire_len, found, sink);
-            }
+        let Some(whole) = self.fragments.on_fragment(ip, fragment, at_ns, wire_len, max) else {
+            self.summary.fragments += 1;
+            return;
+        };
+        for (n, found) in (0..).zip(dissect::dissect_reassembled(whole.ip, whole.protocol, &whole.payload)) {
+            self.summary.aggregated += n.min(1);
+            self.on_found(frame, whole.wire_len, found, sink);
         }
     }
 

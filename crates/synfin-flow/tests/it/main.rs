@@ -1,0 +1,8 @@
+//! Whole connections through the tracker, as bytes on the wire.
+// Said to be tests, so that clippy lets their helpers panic and index as it lets tests.
+#![cfg(test)]
+
+mod closing;
+mod opening;
+mod story;
+mod wire;
