@@ -207,6 +207,10 @@ fn on_send(
             State::CloseWait => step.certainly(State::LastAck),
             _ => {}
         }
+        if step.state() == State::FinWait1 && receiver.stream.has_ended() {
+            // The other FIN is on its way.
+            step.likely(State::Closing);
+        }
     }
     // Whatever it sends now, it was established by what established it, and it has seen the FIN that it acknowledges.
     let state = step.state();

@@ -100,6 +100,12 @@ impl Stream {
         }
     }
 
+    /// The SYN was seen: offset 0 is the first byte, and what is missing from there on is. Without it the first segment
+    /// that is seen begins the stream.
+    pub(crate) fn begin(&mut self) {
+        self.next.get_or_insert(0);
+    }
+
     /// A segment whose payload starts at `offset` and was `len` bytes long on the wire, of which `payload` was
     /// captured. What lies before offset 0 is not part of the stream and is left out.
     pub(crate) fn on_segment(

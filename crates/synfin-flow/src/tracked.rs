@@ -204,9 +204,14 @@ impl Tracked {
             sender.scale = SynOptions::of(&incoming.segment).window_scale;
             sender.has_syn_again = sender.has_syn;
             sender.has_syn = true;
+            sender.stream.begin();
         }
         if header.flags.ack() && !receiver.has_sent {
             receiver.begin(header.ack, false);
+            if header.flags.syn() {
+                // It acknowledges the SYN, whether that was seen or not.
+                receiver.stream.begin();
+            }
         }
         // Scaling needs the option from both ends (RFC 7323 section 2.2).
         let scale = receiver.scale.and(sender.scale);

@@ -122,8 +122,7 @@ proptest! {
         let mut present = vec![false; bytes.len()];
         let room = Room { bytes: if acks { 1 << 20 } else { room.max(1) }, segments: 1000 };
         let is_bounded_away = room.bytes < bytes.len();
-        // The first segment seen starts a stream; here the SYN was seen, so that offset 0 is its start.
-        stream.next = Some(0);
+        stream.begin();
         for (n, (start, end)) in segments.iter().copied().enumerate() {
             if opaque_after == Some(n) {
                 stream.forget_bytes();

@@ -3,6 +3,9 @@
 #![cfg(test)]
 
 mod closing;
+mod ledger;
+mod marks;
+mod numbers;
 mod opening;
 mod story;
 mod wire;
