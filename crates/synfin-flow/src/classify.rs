@@ -51,9 +51,11 @@ pub(crate) fn classify(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, co
 
 /// Keep-alives, probes and full windows.
 fn window_marks(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, marks: &mut Marks) {
-    // The octet before the next one is a keep-alive, unless that was the FIN, which no keep-alive repeats.
+    // The octet before the next one is a keep-alive, unless that was the FIN, which no keep-alive repeats, or is still
+    // to be acknowledged: keep-alives are for the idle (RFC 9293 section 3.8.4).
     let is_behind = sender.has_sent && arrival.seq == sender.next - 1 && sender.fin != Some(arrival.seq);
-    if arrival.len <= 1 && is_behind && sender.next > 1 - i64::from(arrival.len) {
+    let is_idle = receiver.acked.is_none_or(|acked| acked >= sender.next);
+    if arrival.len <= 1 && is_behind && is_idle {
         marks.insert(Mark::KeepAlive);
     }
     let is_closed = receiver.has_sent && receiver.window == 0;
@@ -107,7 +109,9 @@ fn pure_ack_marks(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, marks: 
         _ if arrival.window == 0 => {}
         _ if arrival.window != sender.window && sack.is_none() => marks.insert(Mark::WindowUpdate),
         // Without anything under way there is nothing to complain about (RFC 5681 section 2).
-        _ if arrival.ack < Some(receiver.next) || sack.is_some() => marks.insert(Mark::DuplicateAck),
+        _ if arrival.ack < Some(receiver.next) => marks.insert(Mark::DuplicateAck),
+        // SACK reports something beyond what the capture has seen, unless it reports a duplicate.
+        _ if sack.is_some() && !marks.contains(Mark::Dsack) => marks.insert(Mark::DuplicateAck),
         _ => {}
     }
 }

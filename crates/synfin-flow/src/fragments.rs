@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 use synfin_wire::dissect::{Fragment, Ip};
+use synfin_wire::{Frame, InterfaceId};
 
 /// How long fragments wait for the others, in nanoseconds (RFC 8200 section 4.5: 60 s).
 const MAX_WAIT_NS: u64 = 60_000_000_000;
@@ -14,6 +15,8 @@ const MAX_PAYLOAD: u32 = 65_535;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Key {
+    /// Seen on two interfaces, a packet becomes whole twice, and is then known for a duplicate.
+    interface: InterfaceId,
     source: IpAddr,
     destination: IpAddr,
     identification: u32,
@@ -61,12 +64,12 @@ impl Fragments {
     /// Takes a fragment, and gives the packet if that makes it whole. At most `max` packets wait.
     pub(crate) fn on_fragment(
         &mut self,
+        frame: &Frame<'_>,
         ip: Ip,
         fragment: &Fragment<'_>,
-        at_ns: u64,
-        wire_len: u32,
         max: usize,
     ) -> Option<Whole> {
+        let Frame { at_ns, interface, original_len: wire_len, .. } = *frame;
         self.expire(at_ns, max);
         let end = fragment.offset.checked_add(u32::try_from(fragment.payload.len()).ok()?)?;
         // A piece that the capture cut off can never be put together, nor one beyond the end of any packet.
@@ -75,6 +78,7 @@ impl Fragments {
             return None;
         }
         let key = Key {
+            interface,
             source: ip.source,
             destination: ip.destination,
             identification: ip.identification.unwrap_or_default(),
@@ -176,8 +180,21 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use proptest::prelude::*;
+    use synfin_wire::LinkType;
 
     use super::*;
+
+    fn frame(at_ns: u64) -> Frame<'static> {
+        Frame {
+            number: 1,
+            at_ns,
+            link: LinkType::RAW,
+            interface: InterfaceId(1),
+            direction: None,
+            original_len: 1,
+            bytes: &[],
+        }
+    }
 
     fn ip(identification: u32) -> Ip {
         Ip {
@@ -214,7 +231,7 @@ mod tests {
             for n in order.into_iter().map(|n| n % pieces.len()).chain(0..pieces.len()) {
                 if whole.is_none() {
                     seen[n] = true;
-                    whole = fragments.on_fragment(ip(7), &pieces[n], 0, 1, 10);
+                    whole = fragments.on_fragment(&frame(0), ip(7), &pieces[n], 10);
                     prop_assert_eq!(whole.is_some(), seen.iter().all(|seen| *seen));
                 }
             }
@@ -231,7 +248,7 @@ mod tests {
             for (id, offset, len, more, at) in pieces {
                 let payload = &bytes[..len];
                 let fragment = Fragment { protocol: 6, offset, more, payload, payload_len: len as u32 };
-                let _ = fragments.on_fragment(ip(id), &fragment, at * 1_000_000_000, 1, 8);
+                let _ = fragments.on_fragment(&frame(at * 1_000_000_000), ip(id), &fragment, 8);
                 prop_assert!(fragments.partial.len() <= 8);
             }
         }
@@ -241,9 +258,13 @@ mod tests {
     fn what_never_becomes_whole_is_counted() {
         let payload = [1; 64];
         let mut fragments = Fragments::default();
-        assert!(fragments.on_fragment(ip(1), &piece(&payload, 0, 32), 0, 1, 10).is_none());
+        assert!(fragments.on_fragment(&frame(0), ip(1), &piece(&payload, 0, 32), 10).is_none());
         assert_eq!(fragments.lost(), 1);
-        assert!(fragments.on_fragment(ip(2), &piece(&payload, 0, 32), MAX_WAIT_NS + 1, 1, 10).is_none());
+        assert!(
+            fragments
+                .on_fragment(InterfaceId(1), ip(2), &piece(&payload, 0, 32), MAX_WAIT_NS + 1, 1, 10)
+                .is_none()
+        );
         assert_eq!((fragments.partial.len(), fragments.lost()), (1, 2));
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Half {
     pub(crate) scale: Option<u8>,
     /// What its last packet was.
     pub(crate) last_kind: LastKind,
+    /// Whether the octet at `next` has been sent as a probe.
+    pub(crate) has_probed: bool,
     /// `TSval` of its furthest segment.
     pub(crate) timestamp: Option<u32>,
     /// IP identification of its furthest segment.
@@ -73,6 +75,14 @@ impl Half {
         if self.base.is_none() {
             self.base = Some(if is_syn { seq } else { seq - 1 });
             self.next = i64::from(!is_syn);
+        }
+    }
+
+    /// The peer acknowledges `ack`: where that takes the octet of a probe in, it has been sent for good.
+    pub(crate) fn on_probe_acked(&mut self, ack: Option<i64>) {
+        if self.has_probed && ack == Some(self.next + 1) {
+            self.next += 1;
+            self.has_probed = false;
         }
     }
 

@@ -81,6 +81,7 @@ impl Tracked {
         let had_ended = ways.sender.stream.has_ended();
         let missed_before = (ways.sender.stream.missed(), ways.receiver.stream.missed());
         let coverage = ways.take_payload(&arrival, config);
+        ways.receiver.on_probe_acked(arrival.ack);
         let mut marks = classify(&arrival, ways.sender, ways.receiver, coverage);
         if is_reuse {
             marks.insert(Mark::PortReused);
@@ -278,7 +279,8 @@ impl Ways<'_> {
 
     /// Times what takes room in the sequence space.
     fn time(&mut self, arrival: &Arrival<'_>, marks: Marks) {
-        if arrival.segment.seg_len() == 0 || arrival.flags().rst() || marks.contains(Mark::KeepAlive) {
+        let is_probe = marks.contains(Mark::KeepAlive) || marks.contains(Mark::ZeroWindowProbe);
+        if arrival.segment.seg_len() == 0 || arrival.flags().rst() || is_probe {
             return;
         }
         let value = arrival.timestamps.map(|(value, _)| value);
@@ -304,7 +306,11 @@ impl Ways<'_> {
             sender.has_sent = true;
             return;
         }
-        if arrival.end() > sender.next || !sender.has_sent {
+        // The octet of a probe is refused until the window opens, and sent again then.
+        let is_probe = sender.last_kind == LastKind::ZeroWindowProbe;
+        sender.has_probed |= is_probe;
+        if (arrival.end() > sender.next && !is_probe) || !sender.has_sent {
+            sender.has_probed = false;
             sender.next = arrival.end();
             sender.next_ns = arrival.at_ns;
             sender.timestamp = arrival.timestamps.map(|(value, _)| value);

@@ -132,8 +132,8 @@ impl Tracker {
     }
 
     fn on_fragment(&mut self, frame: &Frame<'_>, ip: Ip, fragment: &Fragment<'_>, sink: &mut impl Sink) {
-        let (at_ns, wire_len, max) = (frame.at_ns, frame.original_len, self.config.max_fragmented);
-        let Some(whole) = self.fragments.on_fragment(ip, fragment, at_ns, wire_len, max) else {
+        let max = self.config.max_fragmented;
+        let Some(whole) = self.fragments.on_fragment(frame, ip, fragment, max) else {
             self.summary.fragments += 1;
             return;
         };
@@ -231,11 +231,12 @@ impl Tracker {
     }
 
     fn on_loss(&mut self, loss: &Loss, sink: &mut impl Sink) {
-        match loss.cause {
-            LossCause::KernelEvents => self.summary.events_lost += loss.count,
-            LossCause::TruncatedFile => self.summary.truncated_files += loss.count,
-            _ => self.summary.packets_dropped += loss.count,
-        }
+        let total = match loss.cause {
+            LossCause::KernelEvents => &mut self.summary.events_lost,
+            LossCause::TruncatedFile => &mut self.summary.truncated_files,
+            _ => &mut self.summary.packets_dropped,
+        };
+        *total = total.saturating_add(loss.count);
         sink.loss(loss);
     }
 

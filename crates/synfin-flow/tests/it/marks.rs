@@ -266,6 +266,32 @@ fn zero_window_its_probes_and_its_end() {
 }
 
 #[test]
+fn a_probe_that_is_taken_opens_the_window() {
+    let script = after_handshake(
+        "100 C PSH,ACK 1 ack 1 len 1000
+         101 S ACK 1 ack 1001 win 0
+         400 C ACK 1001 ack 1 len 1
+         401 S ACK 1 ack 1002 win 5000
+         402 C PSH,ACK 1002 ack 1 len 100",
+    );
+    let reason = "tshark does not remember that the probe brought the octet";
+    let differs = [(7, "acked-unseen", reason), (8, "previous-segment-lost", reason)];
+    let story = marked("probe-taken", &script, &[(5, "zero-window"), (6, "zero-window-probe")], &differs);
+    assert_eq!(story.only().client.sent.payload_bytes, 1101);
+}
+
+#[test]
+fn a_single_octet_sent_again_is_no_keep_alive_while_it_waits() {
+    let script = after_handshake(
+        "100 C PSH,ACK 1 ack 1 len 1
+         400 C PSH,ACK 1 ack 1 len 1
+         401 S ACK 1 ack 2",
+    );
+    let differs = [(5, "keep-alive", "tshark does not look whether the octet was acknowledged")];
+    marked("octet", &script, &[(5, "retransmission")], &differs);
+}
+
+#[test]
 fn a_full_window() {
     let script = "0 C SYN 0 ws 0
          1 S SYN,ACK 0 ack 1 ws 0

@@ -106,7 +106,7 @@ impl Story {
     fn verify_sum(&self) {
         let s = &self.summary;
         let sum = s.packets + s.fragments + s.not_tcp + s.malformed + s.bad_checksums + s.duplicates;
-        assert_eq!(s.frames, sum, "{s:?}");
+        assert_eq!(s.frames + s.aggregated, sum, "{s:?}");
         assert!(s.lost_fragments <= s.fragments, "{s:?}");
         assert_eq!(s.packets, self.packets.len() as u64);
     }
