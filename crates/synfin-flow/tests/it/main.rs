@@ -4,9 +4,11 @@
 
 mod bounds;
 mod closing;
+mod hostile;
 mod ledger;
 mod marks;
 mod numbers;
 mod opening;
 mod story;
+mod streams;
 mod wire;
