@@ -260,11 +260,7 @@ mod tests {
         let mut fragments = Fragments::default();
         assert!(fragments.on_fragment(&frame(0), ip(1), &piece(&payload, 0, 32), 10).is_none());
         assert_eq!(fragments.lost(), 1);
-        assert!(
-            fragments
-                .on_fragment(InterfaceId(1), ip(2), &piece(&payload, 0, 32), MAX_WAIT_NS + 1, 1, 10)
-                .is_none()
-        );
+        assert!(fragments.on_fragment(&frame(MAX_WAIT_NS + 1), ip(2), &piece(&payload, 0, 32), 10).is_none());
         assert_eq!((fragments.partial.len(), fragments.lost()), (1, 2));
     }
 }

@@ -16,6 +16,7 @@ const TIGHT: Config = Config {
     kept_messages: 2,
     check_checksums: false,
     linger_ns: 1_000_000_000,
+    max_lingering: 2,
     max_connections: 3,
     max_pending_bytes: 100,
     max_pending_segments: 3,
