@@ -37,6 +37,8 @@ pub struct Connection {
     pub message_count: u64,
     /// What Zeek calls it: see [`Connection::zeek`].
     pub(crate) history: History,
+    /// Who sent the last payload.
+    pub(crate) last_data_from: Option<Side>,
 }
 
 /// One end of a connection.
@@ -84,8 +86,12 @@ pub struct Counts {
     pub wire_bytes: u64,
     /// IP packets, in bytes, headers included.
     pub ip_bytes: u64,
+    /// Packets with payload, keep-alives not counted.
+    pub data_packets: u64,
     /// Packets that brought again what was there already, of every kind.
     pub retransmitted: u64,
+    /// Those among them whose payload had been acknowledged before.
+    pub spurious: u64,
     /// Payload bytes in them that had been sent before.
     pub retransmitted_bytes: u64,
     /// Packets that came after later ones.
@@ -198,6 +204,7 @@ impl Connection {
             messages: Vec::new(),
             message_count: 0,
             history: History::default(),
+            last_data_from: None,
         }
     }
 

@@ -1,4 +1,13 @@
-//! What a person should know about a connection at first sight.
+//! What a person should know about a connection at first sight: what failed, and what it cost.
+//!
+//! Findings follow from the [`Connection`] as it was handed out, and from nothing else. They say what was seen, with its
+//! figures, and what that usually means where it usually means one thing.
+
+mod closing;
+mod exchange;
+mod figures;
+mod opening;
+mod transfer;
 
 use crate::Connection;
 
@@ -9,7 +18,8 @@ pub struct Finding {
     pub kind: &'static str,
     /// How bad.
     pub severity: Severity,
-    /// One sentence that says what happened, with its figures.
+    /// One sentence that says what happened, with its figures. It may quote from the connection's messages: whoever
+    /// shows it has to mind control characters.
     pub text: String,
 }
 
@@ -40,6 +50,18 @@ impl Connection {
     /// What a person should know about it at first sight, the worst first.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        Vec::new()
+        let mut findings = Vec::new();
+        let mut find = |kind, severity, text| findings.push(Finding { kind, severity, text });
+        opening::look(self, &mut find);
+        closing::look(self, &mut find);
+        exchange::look(self, &mut find);
+        transfer::look(self, &mut find);
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        findings
+    }
+
+    /// From its first packet to its last one, in nanoseconds.
+    fn duration_ns(&self) -> u64 {
+        self.end_ns.saturating_sub(self.start_ns)
     }
 }

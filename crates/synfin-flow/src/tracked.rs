@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::states::{Findings, States, is_reset};
 use crate::stream::{Coverage, Piece, Room};
 use crate::talk::hand_over;
-use crate::{Config, Connection, Counts, Mark, Marks, Packet, Sink};
+use crate::{Config, Connection, Counts, Mark, Marks, Packet, Phase, Sink};
 
 /// A connection that is being followed.
 #[derive(Debug)]
@@ -101,6 +101,9 @@ impl Tracked {
         let connection = &mut self.connection;
         connection.end_ns = connection.end_ns.max(arrival.at_ns);
         connection.ledger.add(phase);
+        if phase == Phase::Data {
+            connection.last_data_from = Some(from);
+        }
         connection.open = self.shape.open();
         connection.close = self.shape.close();
         let has_repeated_data = coverage.old > 0 && arrival.len > 0 && !marks.contains(Mark::KeepAlive);
@@ -346,7 +349,9 @@ fn count(sent: &mut Counts, arrival: &Arrival<'_>, marks: Marks, coverage: Cover
     sent.ip_bytes += u64::from(arrival.ip.total_len);
     sent.payload_bytes = sender.stream.unique();
     sent.missed_bytes = sender.stream.missed();
+    sent.data_packets += u64::from(arrival.len > 0 && !marks.contains(Mark::KeepAlive));
     sent.retransmitted += u64::from(marks.is_retransmission());
+    sent.spurious += u64::from(marks.contains(Mark::SpuriousRetransmission));
     if !marks.contains(Mark::KeepAlive) {
         sent.retransmitted_bytes += coverage.old;
     }

@@ -15,6 +15,9 @@ pub fn footer(summary: &Summary, style: &Style) -> String {
     // A figure that is added to the summary must find its place here.
     let Summary {
         frames,
+        // Only the sum of frames needs these.
+        aggregated: _,
+        fragments: _,
         packets,
         not_tcp,
         malformed,

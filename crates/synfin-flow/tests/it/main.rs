@@ -4,6 +4,7 @@
 
 mod bounds;
 mod closing;
+mod findings;
 mod hostile;
 mod ledger;
 mod marks;
