@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use serde_json::Value;
-use synfin_flow::{Close, Connection, Open, PacketLog, Sink as _, Summary};
+use synfin_flow::{Close, Connection, Open, Sink as _, Summary};
 use synfin_wire::tcp::Flags;
 use synfin_wire::{Loss, LossCause, State};
 
@@ -285,17 +285,25 @@ fn nothing_that_a_terminal_would_obey_gets_through() {
     }
 }
 
-/// Run by hand, in release: `cargo test --release -p synfin-view -- --ignored --nocapture rows`.
+/// Run by hand: `cargo test --release -p synfin-view -- --ignored --nocapture rows`.
 #[test]
 #[ignore = "a measurement"]
 fn rows_of_a_hundred_thousand_connections() {
-    let mut connection = Talk::page(1).connection;
-    connection.packets = PacketLog::default();
-    for (format, width) in [(Format::Text, 80), (Format::Text, 160), (Format::Json, 80), (Format::Csv, 80)] {
-        let mut printer = Printer::new(io::sink(), Options { format, ..text("connections", width) });
-        let copies = vec![connection.clone(); 100_000];
+    let connection = Talk::page(1).connection;
+    let (mut out, mut scratch) = (String::new(), String::new());
+    let mut measure = |what: &str, write: &mut dyn FnMut(&mut String)| {
         let start = std::time::Instant::now();
-        copies.into_iter().for_each(|copy| printer.connection(copy));
-        println!("{format:?} at {width} columns: {:?}", start.elapsed());
+        for _ in 0..100_000 {
+            out.clear();
+            write(&mut out);
+        }
+        println!("{what}: {:?}", start.elapsed());
+    };
+    let clock = crate::time::Clock::default();
+    for width in [80, 160] {
+        let style = Style { width, ..Style::default() };
+        measure("table", &mut |out| crate::table::write(out, &mut scratch, &connection, &clock, &style));
     }
+    measure("json", &mut |out| crate::json::write_connection(out, &connection));
+    measure("csv", &mut |out| crate::csv::write_connection(out, &connection));
 }
