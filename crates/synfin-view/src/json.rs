@@ -34,27 +34,20 @@ use synfin_flow::{Connection, Finding, Packet, StateEntry, Summary};
 use synfin_messages::Message;
 use synfin_wire::{Loss, Side};
 
-/// What every line begins with.
-#[derive(Serialize)]
-struct Envelope<T> {
-    v: u8,
-    r#type: &'static str,
-    #[serde(flatten)]
-    object: T,
-}
-
-fn write(out: &mut String, r#type: &'static str, object: impl Serialize) {
-    let envelope = Envelope { v: 1, r#type, object };
-    let mut bytes = std::mem::take(out).into_bytes();
-    let start = bytes.len();
+/// Writes an object in a line, with what every line begins with.
+fn write(out: &mut String, r#type: &str, object: impl Serialize) {
+    // Room for most objects.
+    let mut bytes = Vec::with_capacity(2048);
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, escape::Escaped);
     // Writing to memory never fails, and nothing here has keys that are not strings.
-    if envelope.serialize(&mut serializer).is_err() {
-        bytes.truncate(start);
-    } else {
-        bytes.push(b'\n');
+    let is_written = object.serialize(&mut serializer).is_ok();
+    // The fields follow those that every line begins with. No object here is empty.
+    let fields = bytes.strip_prefix(b"{").and_then(|fields| str::from_utf8(fields).ok());
+    if let Some(fields) = fields.filter(|_| is_written) {
+        for part in [r#"{"v":1,"type":""#, r#type, r#"","#, fields, "\n"] {
+            out.push_str(part);
+        }
     }
-    *out = String::from_utf8(bytes).unwrap_or_default();
 }
 
 #[derive(Serialize)]

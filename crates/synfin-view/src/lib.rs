@@ -37,3 +37,6 @@ pub use time::TimeStyle;
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod tests;

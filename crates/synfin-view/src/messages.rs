@@ -147,7 +147,8 @@ pub(crate) fn write(
     let glyphs = style.glyphs();
     let mut line = Line::new(out, style);
     let time_end = 8 + clock.width(6);
-    line.right(7, message.packets.first()).right(time_end, clock.show(message.first_ns, 6));
+    let protocol = message.kind().split('-').next().unwrap_or_default();
+    line.right(7, protocol).right(time_end, clock.show(message.first_ns, 6));
     line.skip(1).put("#").show(connection.id).skip(1);
     let to = connection.endpoint(message.from.other()).address;
     line.show(connection.endpoint(message.from).address).skip(1).put(glyphs.to).skip(1).show(to).skip(2);
@@ -156,8 +157,11 @@ pub(crate) fn write(
     if took > 0 {
         let _ = write!(text, " in {}", Duration::new(took.unsigned_abs(), glyphs));
     }
-    if message.packets.count() > 1 {
-        let _ = write!(text, ", {} packets", message.packets.count());
-    }
+    let packets = &message.packets;
+    // Writing to a string never fails.
+    let _ = match packets.count() {
+        1 => write!(text, ", packet {}", packets.first()),
+        count => write!(text, ", {count} packets from {} to {}", packets.first(), packets.last()),
+    };
     line.paint(Paint::Message, &text).end();
 }

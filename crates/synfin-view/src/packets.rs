@@ -8,11 +8,13 @@ use crate::style::{Paint, Style};
 use crate::text::Line;
 use crate::time::Clock;
 
-/// One line. It is as long as it has to be.
+/// One line, as long as it has to be. `names_messages` says whether it names the messages that begin in the packet, as
+/// far as they are known by then: it need not, where messages have lines of their own.
 pub(crate) fn write(
     out: &mut String,
     connection: &Connection,
     packet: &Packet,
+    names_messages: bool,
     clock: &Clock,
     style: &Style,
 ) {
@@ -43,7 +45,7 @@ pub(crate) fn write(
             line.put(" ").show(range.left).put("-").show(range.right);
         }
     }
-    for message in message_starts(connection, packet) {
+    for message in message_starts(connection, packet).filter(|_| names_messages) {
         line.put("  ").paint(Paint::Message, &headline(message));
     }
     line.end();

@@ -169,7 +169,9 @@ impl<W: io::Write> Sink for Printer<W> {
         match self.options.format {
             Format::Text => {
                 self.begin(View::Packets);
-                packets::write(&mut self.buffer, connection, packet, &self.clock, &self.options.style);
+                let names_messages = !self.options.show.contains(View::Messages);
+                let (out, style) = (&mut self.buffer, &self.options.style);
+                packets::write(out, connection, packet, names_messages, &self.clock, style);
             }
             Format::Json => json::write_packet(&mut self.buffer, connection, packet),
             Format::Csv => csv::write_packet(&mut self.buffer, connection, packet),

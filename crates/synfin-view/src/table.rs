@@ -1,7 +1,7 @@
 //! The connection table: one line for each connection, printed as it ends.
 //!
-//! Columns have a fixed place, because the lines that are still to come are not known. A cell that is too wide takes
-//! the free room of the cells to its right before it moves them. Where the terminal is narrow, what a connection was
+//! Columns have a fixed place, because the lines that are still to come are not known. Where two addresses are too long
+//! for theirs, the figures come in the next line. Where the terminal is narrow, what a connection was
 //! for, its retransmissions and its RTT come in a second line of its own.
 
 use synfin_flow::{Close, Connection, Open};
@@ -34,37 +34,37 @@ impl Columns {
     const WIDE: usize = 116;
 
     fn new(style: &Style, clock: &Clock) -> Self {
-        let time = clock.width(3).max(8);
-        let extra = time - 8;
+        let time = clock.width(3);
         if style.columns() < Self::WIDE {
-            let pair = 15 + extra;
+            let took = style.columns().clamp(80, 100);
+            let pair = 6 + time;
             return Self {
-                id: 5,
-                start: 6 + time,
+                id: 4,
+                start: 5 + time,
                 pair,
-                close: style.columns().clamp(80, 100) - 31,
-                packets: style.columns().clamp(80, 100) - 18,
-                sent: style.columns().clamp(80, 100) - 12,
-                received: style.columns().clamp(80, 100) - 7,
+                close: took - 29,
+                packets: took - 16,
+                sent: took - 11,
+                received: took - 6,
                 again: None,
                 rtt: None,
-                took: style.columns().clamp(80, 100),
+                took,
                 purpose: pair,
             };
         }
-        let pair = 17 + extra;
+        let pair = 9 + time;
         Self {
             id: 6,
             start: 7 + time,
             pair,
-            close: pair + 39,
-            packets: pair + 53,
-            sent: pair + 59,
+            close: pair + 42,
+            packets: pair + 55,
+            sent: pair + 60,
             received: pair + 65,
             again: Some(pair + 71),
-            rtt: Some(pair + 78),
-            took: pair + 85,
-            purpose: pair + 87,
+            rtt: Some(pair + 77),
+            took: pair + 83,
+            purpose: pair + 85,
         }
     }
 }
@@ -93,18 +93,17 @@ pub(crate) fn write_header(out: &mut String, clock: &Clock, style: &Style) {
     line.end();
 }
 
-/// How a connection closed, or why there was none, in at most eight columns.
+/// How a connection closed, or why there was none, in at most seven columns.
 fn closing(connection: &Connection) -> &'static str {
     match (connection.open, connection.close) {
         (Open::Attempt, Close::RstByServer) => "refused",
-        (Open::Attempt, Close::Open | Close::HalfClosed) => "no reply",
+        (Open::Attempt, Close::Open | Close::HalfClosed) => "silent",
         (_, Close::Fin) => "fin",
         (_, Close::Fin3) => "fin-3",
-        (_, Close::Simultaneous) => "fin-both",
+        (_, Close::Simultaneous) => "fin-sim",
         (_, Close::RstByClient) => "rst-cli",
         (_, Close::RstByServer) => "rst-srv",
         (_, Close::HalfClosed) => "half",
-        (Open::Midstream, Close::Open) => "mid-open",
         (_, Close::Open) => "open",
     }
 }
@@ -128,6 +127,9 @@ pub(crate) fn write(
     let mut line = Line::new(out, style);
     line.right(columns.id, connection.id).right(columns.start, clock.show(connection.start_ns, 3)).skip(1);
     line.to(columns.pair).show(client.address).skip(1).put(glyphs.to).skip(1).show(server.address).skip(1);
+    if line.column() > columns.close {
+        line.end();
+    }
     let failed = matches!(connection.close, Close::RstByClient | Close::RstByServer)
         || connection.open == Open::Attempt;
     line.to(columns.close).painted(failed.then_some(Paint::Problem), |line| {

@@ -93,8 +93,11 @@ impl Talk {
         self.send_len(from, flags, payload.len() as u32);
         let carrier = Carrier { at_ns: self.at_ns, frame: self.n };
         let messages = &mut self.connection.messages;
-        let offset = self.next[index(from)] as u64 - payload.len() as u64;
+        let offset = (self.next[index(from)] as u64).saturating_sub(payload.len() as u64 + 1);
         self.conversation.on_bytes(from, offset, payload, carrier, &mut |message| messages.push(message));
+        if flags.fin() {
+            self.conversation.on_end(from, &mut |message| messages.push(message));
+        }
         self.connection.message_count = messages.len() as u64;
         self
     }
@@ -130,6 +133,7 @@ impl Talk {
             options.push(&TcpOption::Timestamps { value: 4_012_345_690, echo_reply: 912_345 }).unwrap();
         }
         let acked = self.next[index(from.other())];
+        let marks: Marks = marks.iter().copied().collect();
         let blocks: Vec<_> = sack
             .iter()
             .map(|&(left, right)| SackBlock { left: SeqNumber(left), right: SeqNumber(right) })
@@ -142,7 +146,6 @@ impl Talk {
             _ if self.n == 3 => Phase::Open,
             _ => Phase::Ack,
         };
-        let marks: Marks = marks.iter().copied().collect();
         let packet = Packet {
             n: self.n,
             at_ns: self.at_ns,
@@ -151,7 +154,7 @@ impl Talk {
             seq,
             ack: flags.ack().then_some(acked),
             len,
-            window: 65_536,
+            window: if marks.contains(Mark::ZeroWindow) { 0 } else { 65_536 },
             options,
             raw_seq: SeqNumber(seq as u32),
             raw_ack: SeqNumber(acked as u32),
@@ -213,6 +216,71 @@ impl Talk {
             talk.send(Server, data, &vec![b'x'; len]).wait(30).send(Client, Flags::ACK, b"").wait(25);
         }
         talk.rtt(Client, 7).rtt(Server, 28).close_fin();
+        talk
+    }
+
+    /// A download of about 10,000 packets in which every loss of a dozen is repaired once SACK has told of it.
+    pub(crate) fn download(id: u64, keep: usize) -> Self {
+        const LEN: u32 = 1448;
+        let mut talk = Self::between(id, "192.0.2.7:50412", "198.51.100.20:80");
+        talk.keep = keep;
+        let data = Flags::PSH | Flags::ACK;
+        talk.handshake().send(Client, data, b"GET /big HTTP/1.1\r\nHost: example.org\r\n\r\n").wait(20_000);
+        let head = b"HTTP/1.0 200 OK\r\n\r\n";
+        talk.send(Server, data, head).wait(11);
+        let body = [0; LEN as usize];
+        for round in 0..3300 {
+            let gap = talk.next[1];
+            let is_lost = round % 275 == 200;
+            if is_lost {
+                talk.next[1] += i64::from(LEN);
+                talk.packet(Server, Flags::ACK, talk.next[1], LEN, &[Mark::PreviousSegmentLost], &[]);
+                talk.next[1] += i64::from(LEN);
+                for _ in 0..7 {
+                    let sack = (gap as u32 + LEN, talk.next[1] as u32);
+                    talk.wait(3).ack_of(Client, gap, &[Mark::DuplicateAck], &[sack]);
+                    talk.wait(5).send_len(Server, Flags::ACK, LEN);
+                }
+                talk.wait(20_000).packet(Server, Flags::ACK, gap, LEN, &[Mark::FastRetransmission], &[]);
+                talk.wait(4).send(Client, Flags::ACK, b"");
+                continue;
+            }
+            for _ in 0..2 {
+                talk.wait(6).send(Server, Flags::ACK, &body);
+            }
+            talk.wait(4).send(Client, Flags::ACK, b"");
+        }
+        talk.rtt(Client, 7).rtt(Server, 20_028).close_fin();
+        talk
+    }
+
+    /// A receiver that stops reading, as its kernel and the packets tell.
+    pub(crate) fn stalled(id: u64) -> Self {
+        let mut talk = Self::between(id, "[2001:db8::7]:50412", "[2001:db8:0:1::20]:6379");
+        talk.send(Client, Flags::SYN, b"").kernel_state(Client, State::SynSent).wait(180);
+        talk.send(Server, Flags::SYN | Flags::ACK, b"").state(Server, State::SynReceived).wait(3);
+        talk.kernel_state(Client, State::Established).wait(5);
+        talk.send(Client, Flags::ACK, b"").state(Server, State::Established).wait(400);
+        talk.send_len(Client, Flags::PSH | Flags::ACK, 1448).wait(9);
+        talk.packet(Client, Flags::ACK, 1449, 1448, &[Mark::WindowFull], &[]).wait(40);
+        talk.next[0] += 1448;
+        talk.packet(Server, Flags::ACK, 1, 0, &[Mark::ZeroWindow], &[]).wait(200_000);
+        talk.packet(Client, Flags::ACK, 2896, 1, &[Mark::ZeroWindowProbe], &[]).wait(90);
+        talk.packet(Server, Flags::ACK, 1, 0, &[Mark::ZeroWindowProbeAck, Mark::ZeroWindow], &[])
+            .wait(350_000);
+        talk.packet(Server, Flags::ACK, 1, 0, &[Mark::WindowUpdate], &[]).wait(70);
+        talk.packet(
+            Client,
+            Flags::ACK,
+            1449,
+            1448,
+            &[Mark::SpuriousRetransmission, Mark::PreviousSegmentLost],
+            &[],
+        );
+        talk.wait(80).packet(Server, Flags::ACK, 1, 0, &[Mark::Dsack], &[(1449, 2897)]).wait(2_000);
+        talk.connection.close = Close::RstByClient;
+        talk.send(Client, Flags::RST | Flags::ACK, b"").kernel_state(Client, State::Closed);
+        talk.state(Server, State::Closed);
         talk
     }
 }

@@ -39,6 +39,11 @@ impl Short {
 
 impl fmt::Write for Short {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if let Some(room) = self.bytes.get_mut(self.len..self.len + text.len()) {
+            room.copy_from_slice(text.as_bytes());
+            self.len += text.len();
+            return Ok(());
+        }
         for c in text.chars() {
             let mut utf8 = [0; 4];
             let encoded = c.encode_utf8(&mut utf8).as_bytes();
@@ -144,11 +149,13 @@ impl<'a> Line<'a> {
 
     /// Appends text, neutralised and, if it has to be, cut.
     pub(crate) fn put(&mut self, text: &str) -> &mut Self {
+        self.put_measured(text, width(text, self.style.unicode))
+    }
+
+    fn put_measured(&mut self, text: &str, needed: usize) -> &mut Self {
         if text.is_empty() || self.is_cut {
             return self;
         }
-        let unicode = self.style.unicode;
-        let needed = width(text, unicode);
         if needed <= self.left() {
             self.put_gap();
             if needed == text.len() {
@@ -161,7 +168,7 @@ impl<'a> Line<'a> {
         }
         self.is_cut = true;
         let ellipsis = self.style.glyphs().ellipsis;
-        let ellipsis_width = width(ellipsis, unicode);
+        let ellipsis_width = width(ellipsis, self.style.unicode);
         let left = self.limit.saturating_sub(self.column());
         if left >= ellipsis_width {
             self.put_gap();
@@ -189,7 +196,12 @@ impl<'a> Line<'a> {
     }
 
     fn put_gap(&mut self) {
-        self.out.extend(std::iter::repeat_n(' ', self.gap));
+        const SPACES: &str =
+            "                                                                                ";
+        match SPACES.get(..self.gap) {
+            Some(gap) => self.out.push_str(gap),
+            None => self.out.extend(std::iter::repeat_n(' ', self.gap)),
+        }
         self.column += self.gap;
         self.gap = 0;
     }
@@ -215,11 +227,12 @@ impl<'a> Line<'a> {
     /// room.
     pub(crate) fn right(&mut self, end: usize, value: impl fmt::Display) -> &mut Self {
         let value = Short::of(value);
-        let start = end.saturating_sub(width(value.as_str(), self.style.unicode));
+        let needed = width(value.as_str(), self.style.unicode);
+        let start = end.saturating_sub(needed);
         if self.column > 0 {
             self.to(self.column + 1);
         }
-        self.to(start).put(value.as_str())
+        self.to(start).put_measured(value.as_str(), needed)
     }
 
     /// Appends characters of one column each, so many times.

@@ -70,20 +70,20 @@ impl fmt::Display for CompactBytes {
 /// A duration: `36 µs`, `0.9 ms`, `12 ms`, `1.5 s`, `3 min 20 s`, `2 h 5 min`.
 #[derive(Clone, Copy)]
 pub(crate) struct Duration {
-    pub(crate) ns: u64,
-    pub(crate) glyphs: &'static Glyphs,
-    /// What stands between figure and unit.
-    pub(crate) space: &'static str,
+    ns: u64,
+    glyphs: &'static Glyphs,
+    /// In five columns, as far as hours go: `474µs`, `0.9ms`, `12ms`, `1.5s`, `200s`, `2.1h`.
+    is_compact: bool,
 }
 
 impl Duration {
     pub(crate) const fn new(ns: u64, glyphs: &'static Glyphs) -> Self {
-        Self { ns, glyphs, space: " " }
+        Self { ns, glyphs, is_compact: false }
     }
 
-    /// Without spaces, for tables.
+    /// For tables.
     pub(crate) const fn compact(ns: u64, glyphs: &'static Glyphs) -> Self {
-        Self { ns, glyphs, space: "" }
+        Self { ns, glyphs, is_compact: true }
     }
 }
 
@@ -93,7 +93,8 @@ const S: u64 = 1_000_000_000;
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ns, glyphs, space } = *self;
+        let Self { ns, glyphs, is_compact } = *self;
+        let space = if is_compact { "" } else { " " };
         // Each bound is where the rounded figure would no longer look right in the smaller unit.
         let (unit, name) = match ns {
             ..499_500 => return write!(f, "{}{space}{}", (ns + US / 2) / US, glyphs.micro),
@@ -102,6 +103,8 @@ impl fmt::Display for Duration {
             _ => {
                 let seconds = ns / S + u64::from(ns % S >= S / 2);
                 return match seconds {
+                    ..9_999 if is_compact => write!(f, "{seconds}s"),
+                    _ if is_compact => write!(f, "{}.{}h", seconds / 3600, seconds % 3600 / 360),
                     ..7200 => write!(f, "{}{space}min{space}{}{space}s", seconds / 60, seconds % 60),
                     _ => write!(f, "{}{space}h{space}{}{space}min", seconds / 3600, seconds % 3600 / 60),
                 };
@@ -183,6 +186,10 @@ mod tests {
         assert_eq!(shown(200_000_000_000), "3 min 20 s");
         assert_eq!(shown(7_500_000_000_000), "2 h 5 min");
         assert!(shown(u64::MAX).ends_with("min"));
+        let compact = |ns| Duration::compact(ns, Style::default().glyphs()).to_string();
+        assert_eq!(compact(474_000), "474µs");
+        assert_eq!(compact(200_000_000_000), "200s");
+        assert_eq!(compact(36_000_000_000_000), "10.0h");
     }
 
     #[test]

@@ -13,6 +13,9 @@ impl Formatter for Escaped {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut plain_from = 0;
         for (i, c) in fragment.char_indices().filter(|(_, c)| must_be_escaped(*c)) {
             writer.write_all(fragment.get(plain_from..i).unwrap_or_default().as_bytes())?;

@@ -32,8 +32,6 @@ pub(super) struct Fold {
     pub(super) packets: u64,
     pub(super) client: Half,
     pub(super) server: Half,
-    /// Duplicate acknowledgements.
-    pub(super) duplicate_acks: u64,
     /// Packets that brought again what was there already.
     pub(super) retransmitted: u64,
     /// Packets with another mark that tells of loss.
@@ -47,7 +45,9 @@ pub(super) struct Fold {
 pub(super) struct Half {
     pub(super) data: u64,
     pub(super) bytes: u64,
+    /// Acknowledgements, those aside that say again what was said.
     pub(super) acks: u64,
+    pub(super) duplicate_acks: u64,
 }
 
 impl Fold {
@@ -71,10 +71,11 @@ impl Fold {
         if packet.len > 0 {
             half.data += 1;
             half.bytes += u64::from(packet.len);
+        } else if packet.marks.contains(Mark::DuplicateAck) {
+            half.duplicate_acks += 1;
         } else {
             half.acks += 1;
         }
-        self.duplicate_acks += u64::from(packet.marks.contains(Mark::DuplicateAck));
         self.retransmitted += u64::from(packet.marks.is_retransmission());
         self.lost_before += u64::from(packet.marks.contains(Mark::PreviousSegmentLost));
         self.messages += begun;

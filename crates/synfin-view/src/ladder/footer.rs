@@ -46,7 +46,7 @@ fn ledger(connection: &Connection, style: &Style) -> String {
     let ledger = connection.ledger;
     let dot = style.glyphs().dot;
     format!(
-        "open {} {dot} data {} {dot} ack {} {dot} close {} = {}, {} of them without data",
+        "open {} {dot} data {} {dot} ack {} {dot} close {} = {} ({} without data)",
         Grouped(ledger.open),
         Grouped(ledger.data),
         Grouped(ledger.ack),

@@ -10,7 +10,7 @@ use super::folding::Fold;
 use crate::segment::{OptionLabel, is_pure_ack, mark_name, options, sack_ranges, window_matters};
 use crate::style::Glyphs;
 use crate::text::width;
-use crate::units::{Bytes, Duration, counted};
+use crate::units::{Bytes, Duration, Grouped, counted};
 
 /// With so many columns, an arrow has room for what is only nice to know.
 const ROOMY: usize = 60;
@@ -104,37 +104,36 @@ fn has_keep_alive(packet: &Packet) -> bool {
 
 /// What stands in the place of packets that were folded.
 pub(super) fn fold(fold: &Fold, room: usize, glyphs: &'static Glyphs, unicode: bool) -> String {
+    let ways = [(Side::Client, glyphs.head_right), (Side::Server, glyphs.head_left)];
+    let halves = ways.map(|(side, head)| (fold.half(side), head));
     let mut words = Words::default();
-    for side in Side::BOTH {
-        let half = fold.half(side);
-        let head = match side {
-            Side::Client => glyphs.head_right,
-            Side::Server => glyphs.head_left,
-        };
-        if half.data > 0 {
-            words.add(0, format!("{} data {head} {}", half.data, Bytes(half.bytes)));
+    let told =
+        [(fold.messages, "messages"), (fold.lost_before, "lost before"), (fold.retransmitted, "sent again")];
+    for (count, what) in told.into_iter().filter(|(count, _)| *count > 0) {
+        words.add(0, format!("{} {what}", Grouped(count)));
+    }
+    let carries = halves.into_iter().filter(|(half, _)| half.data > 0);
+    if room < ROOMY && !words.words.is_empty() {
+        let bytes = carries.map(|(half, head)| format!("{} {head}", Bytes(half.bytes)));
+        words.add(1, bytes.collect::<Vec<_>>().join(" "));
+    } else {
+        for (half, head) in carries {
+            let what = if room >= ROOMY { "data packets" } else { "data" };
+            words.add(1, format!("{} {what} {head} {}", Grouped(half.data), Bytes(half.bytes)));
         }
     }
-    for side in Side::BOTH {
-        let half = fold.half(side);
-        let head = match side {
-            Side::Client => glyphs.head_right,
-            Side::Server => glyphs.head_left,
-        };
+    for (half, head) in halves {
         if half.acks > 0 {
-            words.add(1, format!("{} {head}", counted(half.acks, "ack")));
+            words.add(2, format!("{} {head}", counted(half.acks, "ack")));
+        }
+        if half.duplicate_acks > 0 {
+            words.add(2, format!("{} {head}", counted(half.duplicate_acks, "dup ack")));
         }
     }
-    let counts = [
-        (fold.retransmitted, "sent again"),
-        (fold.lost_before, "gaps"),
-        (fold.duplicate_acks, "dup"),
-        (fold.messages, "messages"),
-    ];
-    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-        words.add(2, format!("{count} {what}"));
+    let (mut text, _) = words.fit(room, ", ", unicode);
+    let took = format!(" ({})", Duration::new(fold.last_ns.saturating_sub(fold.first_ns), glyphs));
+    if width(&text, unicode) + width(&took, unicode) <= room {
+        text += &took;
     }
-    let took = fold.last_ns.saturating_sub(fold.first_ns);
-    words.add(3, Duration::new(took, glyphs).to_string());
-    words.fit(room, ", ", unicode).0
+    text
 }

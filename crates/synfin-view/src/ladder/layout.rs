@@ -1,7 +1,7 @@
 //! Where everything stands, and the drawing of it.
 
 use synfin_flow::{Connection, StateEntry};
-use synfin_wire::{Side, Source};
+use synfin_wire::Side;
 
 use super::folding::Fold;
 use super::label;
@@ -40,6 +40,10 @@ pub(super) struct Canvas<'c> {
 
 /// What goes between the lanes.
 enum Between<'t> {
+    /// Not even the lanes: nothing has happened yet.
+    Nothing,
+    /// The lanes, for a state that no packet shows.
+    Lanes,
     /// Nothing but text, at the side that it belongs to.
     Text(Option<Side>, &'t str, Paint),
     Arrow(&'t PacketRow<'t>),
@@ -49,13 +53,11 @@ impl<'c> Canvas<'c> {
     pub(super) fn new(connection: &'c Connection, style: &Style) -> Self {
         let width = style.columns();
         let arrow = (width - LEFT_LANE - 2 - 1 - STATE_WIDTH).min(LONGEST_ARROW);
-        let is_observed = |source: Source| source.is_observed();
-        let mut sources = Side::BOTH
-            .into_iter()
-            .flat_map(|side| &connection.endpoint(side).states)
-            .map(|s| is_observed(s.source));
+        // Where an end was before the first packet is never observed, and needs no telling.
+        let entries = Side::BOTH.into_iter().flat_map(|side| connection.endpoint(side).states.iter().skip(1));
+        let mut sources = entries.map(|entry| entry.source.is_observed());
         let first = sources.next();
-        let tells_sources = sources.any(|observed| Some(observed) != first);
+        let tells_sources = sources.any(|is_observed| Some(is_observed) != first);
         let took = connection.end_ns.saturating_sub(connection.start_ns);
         Self {
             connection,
@@ -77,7 +79,7 @@ impl<'c> Canvas<'c> {
             match row {
                 Row::Packet(packet) => self.draw_packet(out, packet),
                 Row::State(side, entry) => {
-                    self.draw_line(out, Some(entry.at_ns), [(*side, *entry)].into_iter(), None);
+                    self.draw_line(out, Some(entry.at_ns), [(*side, *entry)].into_iter(), Between::Lanes);
                 }
                 Row::Omitted(count) => {
                     let text = format!("{} {} packets not kept", self.style.glyphs().more, Grouped(*count));
@@ -105,7 +107,7 @@ impl<'c> Canvas<'c> {
         let states = Side::BOTH
             .into_iter()
             .filter_map(|side| Some((side, self.connection.endpoint(side).states.first()?)));
-        self.draw_line(out, None, states, None);
+        self.draw_line(out, None, states, Between::Nothing);
     }
 
     fn draw_packet(&self, out: &mut String, row: &PacketRow<'_>) {
@@ -118,7 +120,7 @@ impl<'c> Canvas<'c> {
             let is_taken = beside.iter().any(|(s, _)| *s == side);
             (if is_taken { &mut below } else { &mut beside }).push((side, entry));
         }
-        self.draw_line(out, Some(row.packet.at_ns), beside.into_iter(), Some(Between::Arrow(row)));
+        self.draw_line(out, Some(row.packet.at_ns), beside.into_iter(), Between::Arrow(row));
         if row.packet.flags.syn() {
             let (_, left_out) = label::packet(row.packet, self.label_room(), self.style.unicode);
             if !left_out.is_empty() {
@@ -127,7 +129,7 @@ impl<'c> Canvas<'c> {
             }
         }
         for state in below {
-            self.draw_line(out, None, [state].into_iter(), None);
+            self.draw_line(out, None, [state].into_iter(), Between::Lanes);
         }
         self.draw_notes(out, row, &last);
     }
@@ -155,7 +157,7 @@ impl<'c> Canvas<'c> {
     }
 
     fn draw_text(&self, out: &mut String, at_ns: Option<u64>, side: Option<Side>, text: &str, paint: Paint) {
-        self.draw_line(out, at_ns, std::iter::empty(), Some(Between::Text(side, text, paint)));
+        self.draw_line(out, at_ns, std::iter::empty(), Between::Text(side, text, paint));
     }
 
     fn label_room(&self) -> usize {
@@ -168,7 +170,7 @@ impl<'c> Canvas<'c> {
         out: &mut String,
         at_ns: Option<u64>,
         states: impl Iterator<Item = (Side, &'s StateEntry)>,
-        between: Option<Between<'_>>,
+        between: Between<'_>,
     ) {
         let glyphs = self.style.glyphs();
         let (mut client, mut server) = (None, None);
@@ -178,7 +180,7 @@ impl<'c> Canvas<'c> {
                 Side::Server => &mut server,
             }) = Some(entry);
         }
-        let is_head = at_ns.is_none() && between.is_none() && client.is_some() && server.is_some();
+        let is_head = matches!(between, Between::Nothing);
         let mut line = Line::new(out, &self.style);
         if let Some(at_ns) = at_ns {
             let time = self.unit.cell(since(at_ns, self.connection.start_ns));
@@ -186,23 +188,28 @@ impl<'c> Canvas<'c> {
         }
         if let Some(entry) = client {
             let name = entry.state.name();
-            line.to(LEFT_LANE - 1 - name.len()).paint(Paint::State, name).put(self.inferred(entry));
+            line.to(LEFT_LANE - 1 - name.len()).paint(Paint::State, name);
+            if !is_head {
+                line.put(self.inferred(entry));
+            }
         }
         line.to(LEFT_LANE);
         match between {
-            Some(Between::Arrow(row)) => self.draw_arrow(&mut line, row),
-            Some(Between::Text(side, text, paint)) => {
+            Between::Arrow(row) => self.draw_arrow(&mut line, row),
+            Between::Text(side, text, paint) => {
                 line.put(glyphs.lane);
                 self.draw_between(&mut line, side, text, paint);
                 line.to(self.right_lane()).put(glyphs.lane);
             }
-            None if is_head => {}
-            None => {
+            Between::Nothing => {}
+            Between::Lanes => {
                 line.put(glyphs.lane).to(self.right_lane()).put(glyphs.lane);
             }
         }
         if let Some(entry) = server {
-            line.to(self.right_lane() + 1).put(self.inferred(entry));
+            if !is_head {
+                line.to(self.right_lane() + 1).put(self.inferred(entry));
+            }
             line.to(self.right_lane() + 2).paint(Paint::State, entry.state.name());
         }
         line.end();
