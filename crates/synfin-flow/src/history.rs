@@ -4,6 +4,7 @@ use synfin_wire::Side;
 use synfin_wire::tcp::Flags;
 
 use crate::arrival::Arrival;
+use crate::stream::Coverage;
 use crate::{Mark, Marks};
 
 /// The letters, and what the state follows from.
@@ -20,7 +21,6 @@ struct Seen {
     letters: u32,
     syn: bool,
     syn_ack: bool,
-    data_or_ack: bool,
     fin: bool,
     rst: bool,
     /// How often what repeats has happened: retransmission, zero window, gap, bad checksum.
@@ -28,12 +28,12 @@ struct Seen {
 }
 
 impl History {
-    /// The roles were told by ports or payload, against the direction of the first packet.
+    /// The first packet came from the responder.
     pub(crate) fn on_flip(&mut self) {
         self.letters.push('^');
     }
 
-    pub(crate) fn on_packet(&mut self, arrival: &Arrival<'_>, marks: Marks, has_repeated_data: bool) {
+    pub(crate) fn on_packet(&mut self, arrival: &Arrival<'_>, marks: Marks, coverage: Coverage) {
         let flags = arrival.flags();
         let side = arrival.from;
         if flags.syn() && flags.intersects(Flags::FIN | Flags::RST) {
@@ -49,15 +49,14 @@ impl History {
         if marks.contains(Mark::ZeroWindow) {
             self.again(side, 'w', 1);
         }
-        if has_repeated_data {
+        let is_data = arrival.len > 0 && !marks.contains(Mark::KeepAlive);
+        if is_data && (coverage.old > 0 || marks.is_retransmission()) {
             self.again(side, 't', 0);
-        } else if arrival.len > 0 && !marks.contains(Mark::KeepAlive) {
+        } else if is_data {
             self.once(side, 'd');
-            self.seen(side).data_or_ack = true;
         }
         if arrival.is_pure_ack() && flags.ack() {
             self.once(side, 'a');
-            self.seen(side).data_or_ack = true;
         }
         if flags.fin() {
             self.once(side, 'f');
@@ -116,32 +115,33 @@ impl History {
     /// The state, such as `SF`, and the letters.
     pub(crate) fn zeek(&self) -> (&'static str, &str) {
         let (client, server) = (self.client, self.server);
-        let state = if client.syn && (server.syn_ack || server.syn) {
-            match (client.rst, server.rst, client.fin, server.fin) {
-                (true, false, _, _) => "RSTO",
-                (false, true, _, _) => "RSTR",
-                (true, true, _, _) => self.first_reset(),
-                (_, _, true, true) => "SF",
-                (_, _, true, false) => "S2",
-                (_, _, false, true) => "S3",
-                (_, _, false, false) => "S1",
+        let state = if client.fin && server.fin && (client.syn || server.syn_ack) {
+            "SF"
+        } else if client.syn && (server.syn_ack || server.syn) {
+            match (client.rst, server.rst) {
+                (true, true) => self.first_reset(),
+                (true, false) => "RSTO",
+                (false, true) => "RSTR",
+                _ if client.fin => "S2",
+                _ if server.fin => "S3",
+                _ => "S1",
             }
         } else if client.syn {
             match (client.rst, server.rst, client.fin) {
                 (_, true, _) => "REJ",
                 (true, _, _) => "RSTOS0",
                 (_, _, true) => "SH",
-                _ if server.data_or_ack || server.fin => "OTH",
+                // The responder speaks without having been seen to accept.
+                _ if server.letters != 0 => "OTH",
                 _ => "S0",
             }
-        } else if server.syn_ack {
-            match (server.rst, server.fin) {
-                (true, _) => "RSTRH",
-                (_, true) => "SHR",
+        } else {
+            match (server.rst, client.fin, server.fin) {
+                (true, _, _) => "RSTRH",
+                (_, true, _) => "SH",
+                (_, _, true) => "SHR",
                 _ => "OTH",
             }
-        } else {
-            "OTH"
         };
         (state, &self.letters)
     }

@@ -9,7 +9,7 @@ use synfin_wire::tcp::Segment;
 pub(crate) struct Roles {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
-    /// The first packet came from the server, and no flag but the ports said so.
+    /// The first packet came from the server.
     pub(crate) is_flipped: bool,
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn likely_client(source: SocketAddr, destination: SocketAddr, segment
     let flags = segment.header.flags;
     if flags.syn() {
         let (client, server) = if flags.ack() { (destination, source) } else { (source, destination) };
-        return Roles { client, server, is_flipped: false };
+        return Roles { client, server, is_flipped: flags.ack() };
     }
     let rank = |port: u16| match port {
         ..FIRST_USER_PORT => 0,

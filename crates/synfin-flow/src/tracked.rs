@@ -106,8 +106,7 @@ impl Tracked {
         }
         connection.open = self.shape.open();
         connection.close = self.shape.close();
-        let has_repeated_data = coverage.old > 0 && arrival.len > 0 && !marks.contains(Mark::KeepAlive);
-        connection.history.on_packet(&arrival, marks, has_repeated_data);
+        connection.history.on_packet(&arrival, marks, coverage);
         if has_gap.0 {
             connection.history.on_gap(from);
         }

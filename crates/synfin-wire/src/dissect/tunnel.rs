@@ -87,6 +87,7 @@ fn over_udp(source: u16, destination: u16, extent: Extent<'_>) -> Option<Next<'_
         port::GTP_USER => gtp(extent),
         _ if source == port::GTP_USER => gtp(extent),
         _ if either(port::TEREDO) => teredo(extent),
+        _ if is_teredo_between_peers(extent) => Some(Next::Ip(extent)),
         _ if either(port::AYIYA) => ayiya(extent),
         _ => None,
     }
@@ -147,6 +148,16 @@ fn teredo(mut extent: Extent<'_>) -> Option<Next<'_>> {
         extent = extent.after(8, Layer::Tunnel).ok()?;
     }
     (extent.captured.first()? >> 4 == 6).then_some(Next::Ip(extent))
+}
+
+/// Whether this is what Teredo peers send each other from whatever ports their NATs give them: an IPv6 packet that
+/// fills the datagram, with a Teredo address at one end (2001:0::/32, RFC 4380 section 2.6).
+fn is_teredo_between_peers(extent: Extent<'_>) -> bool {
+    const PREFIX: Option<u32> = Some(0x2001_0000);
+    let is_ipv6 = extent.captured.first().is_some_and(|byte| byte >> 4 == 6);
+    is_ipv6
+        && (u32_at(extent.captured, 8) == PREFIX || u32_at(extent.captured, 24) == PREFIX)
+        && u16_at(extent.captured, 4).is_some_and(|len| u32::from(len) + 40 == extent.wire_len)
 }
 
 /// AYIYA (draft-massar-v6ops-ayiya-02): lengths of identity and signature in words, a next header by IP number.
