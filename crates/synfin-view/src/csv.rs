@@ -97,7 +97,7 @@ pub(crate) fn write_connection(out: &mut String, connection: &Connection) {
     let rtt = connection.rtt();
     row.some(rtt.map(|r| r.min_ns)).some(rtt.map(|r| r.median_ns)).some(rtt.map(|r| r.max_ns));
     let mut purpose = String::new();
-    write_purpose(&mut purpose, connection, Style::default().glyphs());
+    write_purpose(&mut purpose, connection, usize::MAX, Style::default().glyphs());
     row.plain(connection.message_count).text(&purpose).end();
 }
 

@@ -78,8 +78,14 @@ pub(crate) fn ending(message: &Message, glyphs: &'static Glyphs) -> String {
     format!("{name}: {} packets in {took}", message.packets.count())
 }
 
-/// What a connection was for, by its first messages: `GET / → 200, 135 kB in 0.9 ms`. Not neutralised.
-pub(crate) fn write_purpose(text: &mut String, connection: &Connection, glyphs: &'static Glyphs) {
+/// What a connection was for, by its first messages: `GET / → 200, 135 kB in 0.9 ms`. Not neutralised. A target of more
+/// than so many characters is cut, so that there is room for what became of it.
+pub(crate) fn write_purpose(
+    text: &mut String,
+    connection: &Connection,
+    longest_target: usize,
+    glyphs: &'static Glyphs,
+) {
     let messages = &connection.messages;
     let first = messages.iter().find_map(|message| match &message.detail {
         Detail::HttpRequest(request) => Some((message, request)),
@@ -87,7 +93,14 @@ pub(crate) fn write_purpose(text: &mut String, connection: &Connection, glyphs: 
     });
     // Writing to a string never fails.
     if let Some((message, request)) = first {
-        let _ = write!(text, "{} {}", request.method, request.target);
+        let target = &request.target;
+        let _ = match target.char_indices().nth(longest_target) {
+            Some((end, _)) => {
+                let kept = target.get(..end).unwrap_or_default();
+                write!(text, "{} {kept}{}", request.method, glyphs.ellipsis)
+            }
+            None => write!(text, "{} {target}", request.method),
+        };
         let response = messages.iter().find_map(|answer| match &answer.detail {
             Detail::HttpResponse(response)
                 if response.request == Some(message.n) && !response.is_interim() =>

@@ -69,6 +69,9 @@ impl Columns {
     }
 }
 
+/// A table has room for the beginning of a target; the whole of it is in the other views.
+const LONGEST_TARGET: usize = 30;
+
 /// The line above the table.
 pub(crate) fn write_header(out: &mut String, clock: &Clock, style: &Style) {
     let columns = Columns::new(style, clock);
@@ -122,7 +125,7 @@ pub(crate) fn write(
     let again = Side::BOTH.map(|side| connection.endpoint(side).sent.retransmitted).iter().sum::<u64>();
     let rtt = connection.rtt().map(|rtt| Duration::compact(rtt.median_ns, glyphs));
     scratch.clear();
-    write_purpose(scratch, connection, glyphs);
+    write_purpose(scratch, connection, LONGEST_TARGET, glyphs);
 
     let mut line = Line::new(out, style);
     line.right(columns.id, connection.id).right(columns.start, clock.show(connection.start_ns, 3)).skip(1);
@@ -156,15 +159,20 @@ pub(crate) fn write(
         return;
     }
     line.to(columns.purpose).paint(Paint::Message, scratch);
-    let mut separator = if scratch.is_empty() { "" } else { "; " };
+    let separator = |line: &mut Line<'_>| {
+        if line.column() > columns.purpose {
+            line.put("; ");
+        }
+    };
     if again > 0 {
-        line.put(separator).painted(Some(Paint::Warning), |line| {
+        separator(&mut line);
+        line.painted(Some(Paint::Warning), |line| {
             line.show(Grouped(again)).put(" sent again");
         });
-        separator = "; ";
     }
     if let Some(rtt) = rtt {
-        line.put(separator).put("rtt ").show(rtt);
+        separator(&mut line);
+        line.put("rtt ").show(rtt);
     }
     line.end();
 }

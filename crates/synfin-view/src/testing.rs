@@ -165,7 +165,11 @@ impl Talk {
         self.connection.ledger.add(phase);
         self.connection.end_ns = self.connection.end_ns.max(self.at_ns);
         self.connection.packets.push(packet, self.keep);
-        let sent = &mut self.endpoint(from).sent;
+        let endpoint = self.endpoint(from);
+        if flags.syn() {
+            (endpoint.mss, endpoint.window_scale, endpoint.sack_permitted) = (Some(65495), Some(7), true);
+        }
+        let sent = &mut endpoint.sent;
         sent.packets += 1;
         sent.wire_bytes += u64::from(len) + 66;
         if marks.is_retransmission() {

@@ -100,6 +100,22 @@ fn states_by_the_clock() {
     insta::assert_snapshot!(print(&[&page.connection, &other.connection], options));
 }
 
+#[test]
+fn findings_have_a_line_each() {
+    let connections = several();
+    insta::assert_snapshot!(print(&connections.iter().collect::<Vec<_>>(), text("findings", 80)));
+}
+
+#[test]
+fn json_findings_keep_the_contract() {
+    let lines = json_of("findings", &[&Talk::stalled(3).connection]);
+    let findings: Vec<_> = lines.iter().filter(|line| line["type"] == "finding").collect();
+    assert!(!findings.is_empty());
+    for finding in findings {
+        assert_fields(finding, "v:n connection:n kind:s severity:s text:s");
+    }
+}
+
 fn json_of(show: &str, connections: &[&Connection]) -> Vec<Value> {
     let printed = print(connections, Options { format: Format::Json, ..text(show, 80) });
     assert!(!printed.chars().any(|c| c.is_control() && c != '\n'));

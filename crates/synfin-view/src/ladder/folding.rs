@@ -22,7 +22,7 @@ const KEPT_AT_START: usize = 40;
 const KEPT_AT_END: usize = 30;
 
 /// A run shorter than this takes as many lines folded as unfolded, or says less than they do.
-const SHORTEST_RUN: usize = 3;
+const SHORTEST_RUN: usize = 5;
 
 /// Packets that were folded.
 #[derive(Clone, Copy, Default, Debug)]

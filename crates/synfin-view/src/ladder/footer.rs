@@ -96,9 +96,10 @@ fn again(connection: &Connection) -> Option<String> {
 
 fn rtt(connection: &Connection, style: &Style) -> Option<String> {
     let rtt = connection.rtt()?;
-    let shown = |ns| Duration::new(ns, style.glyphs());
-    if rtt.min_ns == rtt.max_ns {
-        return Some(format!("RTT {}", shown(rtt.median_ns)));
+    let shown = |ns| Duration::new(ns, style.glyphs()).to_string();
+    let (min, median, max) = (shown(rtt.min_ns), shown(rtt.median_ns), shown(rtt.max_ns));
+    if min == max {
+        return Some(format!("RTT {median}"));
     }
-    Some(format!("RTT {} (from {} to {})", shown(rtt.median_ns), shown(rtt.min_ns), shown(rtt.max_ns)))
+    Some(format!("RTT {median} (from {min} to {max})"))
 }

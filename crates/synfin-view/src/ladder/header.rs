@@ -11,10 +11,13 @@ use crate::text::{Line, neutral, width};
 /// What separates the ends from the purpose.
 const SEPARATOR: usize = 3;
 
+/// What the method before a target and the answer after it take, with some room to spare.
+const ANSWER: usize = 40;
+
 pub(super) fn write(out: &mut String, connection: &Connection, style: &Style) {
     let glyphs = style.glyphs();
     let mut purpose = String::new();
-    write_purpose(&mut purpose, connection, glyphs);
+    write_purpose(&mut purpose, connection, style.columns() - ANSWER, glyphs);
     let (client, server) = (name(&connection.client, style), name(&connection.server, style));
 
     let mut line = Line::new(out, style);
