@@ -35,7 +35,10 @@ pub(crate) fn classify(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, co
     if sender.has_sent && arrival.seq > sender.next && !flags.rst() {
         marks.insert(Mark::PreviousSegmentLost);
     }
-    if receiver.has_sent && arrival.ack.is_some_and(|ack| ack > receiver.next) && !flags.rst() {
+    if receiver.has_sent
+        && let Some(ack) = arrival.ack.filter(|ack| !flags.rst() && sender.acked < Some(*ack))
+        && (ack > receiver.next || receiver.stream.lacks_before(ack - 1))
+    {
         marks.insert(Mark::AckedUnseen);
     }
     let takes_room = arrival.len > 0 || flags.intersects(Flags::SYN | Flags::FIN);
@@ -64,7 +67,8 @@ fn window_marks(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, marks: &m
     } else if arrival.len > 0
         && receiver.scale.is_some() == sender.scale.is_some()
         && (receiver.has_syn || receiver.scale.is_some())
-        && receiver.acked.is_some_and(|acked| arrival.end() >= acked + i64::from(receiver.window))
+        // What goes beyond it only shows that a later acknowledgement was not seen.
+        && receiver.acked.is_some_and(|acked| arrival.end() == acked + i64::from(receiver.window))
         && arrival.end() > sender.next
     {
         marks.insert(Mark::WindowFull);

@@ -88,6 +88,12 @@ impl Stream {
         self.has_ended
     }
 
+    /// Whether anything before `offset` has not been seen.
+    pub(crate) fn lacks_before(&self, offset: i64) -> bool {
+        let offset = offset.max(0).unsigned_abs().min(self.fin.unwrap_or(u64::MAX));
+        self.next.is_some_and(|next| next < offset)
+    }
+
     /// Nobody wants the bytes any more.
     pub(crate) fn forget_bytes(&mut self) {
         if self.is_opaque {

@@ -224,6 +224,24 @@ fn acknowledged_but_unseen() {
 }
 
 #[test]
+fn an_acknowledged_hole_is_unseen_once() {
+    let script = after_handshake(
+        "100 C PSH,ACK 1 ack 1 len 100
+         101 C PSH,ACK 201 ack 1 len 100
+         150 S ACK 1 ack 301
+         160 S PSH,ACK 1 ack 301 len 10",
+    );
+    marked("hole", &script, &[(5, "previous-segment-lost"), (6, "acked-unseen")], &[]);
+}
+
+#[test]
+fn a_full_window_is_not_told_from_an_old_acknowledgement() {
+    // The capture missed the acknowledgements in between.
+    let script = "C SYN 0 ws 0\n S SYN,ACK 0 ack 1 ws 0 win 2000\n C ACK 1 ack 1\n C ACK 4001 ack 1 len 1000";
+    marked("stale-window", script, &[(4, "previous-segment-lost")], &[]);
+}
+
+#[test]
 fn duplicate_acks_need_something_under_way() {
     let script = after_handshake(
         "100 C PSH,ACK 1 ack 1 len 100
