@@ -326,6 +326,3 @@ impl Step<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

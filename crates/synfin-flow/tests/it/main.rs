@@ -12,4 +12,5 @@ mod numbers;
 mod opening;
 mod story;
 mod streams;
+mod tshark;
 mod wire;

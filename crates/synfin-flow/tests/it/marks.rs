@@ -1,12 +1,11 @@
 //! What is remarkable about a packet: by the definitions of the marks, and beside what tshark says of the same bytes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
 
 use crate::opening::HANDSHAKE;
 use crate::story::{Story, run};
-use crate::wire::{Wire, pcap};
+use crate::tshark::{read, same_numbers};
+use crate::wire::Wire;
 
 /// tshark's name, and ours where it is not the same.
 const TSHARK: [(&str, &str); 15] = [
@@ -27,37 +26,16 @@ const TSHARK: [(&str, &str); 15] = [
     ("zero_window_probe_ack", "zero-window-probe-ack"),
 ];
 
-/// A file that goes when it is done with.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
-
 /// What tshark marks, by frame number, in our words; `None` without tshark.
 fn tshark(wire: &Wire, name: &str) -> Option<BTreeMap<u64, Vec<&'static str>>> {
-    let path = std::env::temp_dir().join(format!("synfin-flow-{}-{name}.pcap", std::process::id()));
-    let scratch = Scratch(path);
-    std::fs::write(&scratch.0, pcap(&wire.frames)).unwrap();
-    let mut command = Command::new("tshark");
-    command.arg("-r").arg(&scratch.0).args(["-T", "fields", "-e", "frame.number"]);
-    for (field, _) in TSHARK {
-        command.args(["-e", &format!("tcp.analysis.{field}")]);
-    }
-    let Ok(output) = command.output() else {
-        assert!(std::env::var_os("CI").is_none(), "tshark is missing");
-        println!("skipped: there is no tshark");
-        return None;
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names: Vec<_> = TSHARK.iter().map(|(field, _)| format!("tcp.analysis.{field}")).collect();
+    let fields: Vec<_> = ["frame.number"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let mut marks = BTreeMap::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let mut fields = line.split('\t');
-        let number = fields.next().unwrap().parse().unwrap();
+    for line in read(wire, name, &fields)? {
+        let mut values = line.iter();
+        let number = values.next().unwrap().parse().unwrap();
         let mut found: Vec<_> =
-            fields.zip(TSHARK).filter(|(value, _)| !value.is_empty()).map(|(_, (_, ours))| ours).collect();
+            values.zip(TSHARK).filter(|(value, _)| !value.is_empty()).map(|(_, (_, ours))| ours).collect();
         // A fast or spurious one is marked as retransmission as well.
         if found.iter().any(|mark| mark.ends_with("-retransmission")) {
             found.retain(|mark| *mark != "retransmission");
@@ -77,6 +55,7 @@ fn marked(name: &str, script: &str, expected: &[(u64, &str)], differs: &[(u64, &
     let story = run(&wire.frames, synfin_flow::Config::default());
     let expected: Vec<_> = expected.iter().map(|(n, marks)| (*n, (*marks).to_owned())).collect();
     assert_eq!(story.marks(), expected, "ours");
+    same_numbers(&wire, &story, &format!("{name}-numbers"));
     if let Some(theirs) = tshark(&wire, name) {
         let known: Vec<_> = TSHARK.iter().map(|(_, ours)| *ours).collect();
         let mut ours: BTreeMap<u64, Vec<&str>> = BTreeMap::new();

@@ -8,6 +8,7 @@ use synfin_wire::tcp::{Flags, OptionsBuf};
 
 use crate::opening::HANDSHAKE;
 use crate::story::{Story, run, tell};
+use crate::tshark::same_numbers;
 use crate::wire::{START_NS, Say, Wire};
 
 fn windows(story: &Story) -> Vec<u32> {
@@ -43,6 +44,7 @@ fn byte_counts_go_on_past_many_wraps() {
         wire.say(&say);
     }
     let story = wire.run();
+    same_numbers(&wire, &story, "wraps");
     let connection = story.only();
     assert!(at > 9 << 32);
     assert_eq!(connection.client.sent.payload_bytes, 20 * 60_000);
@@ -67,6 +69,7 @@ fn the_wrap_inside_of_a_segment_is_no_edge() {
          C ACK 102 ack 102",
     );
     let story = wire.run();
+    same_numbers(&wire, &story, "wrap");
     assert_eq!(story.marks(), []);
     let numbers: Vec<_> =
         story.packets.iter().map(|(_, packet)| (packet.seq, packet.ack.unwrap_or(-1))).collect();
@@ -80,7 +83,9 @@ fn the_wrap_inside_of_a_segment_is_no_edge() {
 
 #[test]
 fn what_is_before_the_first_packet_seen_is_negative() {
-    let story = tell("C PSH,ACK 5000 ack 1 len 10\n C PSH,ACK 4000 ack 1 len 10\n S ACK 1 ack 5010");
+    let wire = Wire::script("C PSH,ACK 5000 ack 1 len 10\n C PSH,ACK 4000 ack 1 len 10\n S ACK 1 ack 5010");
+    let story = wire.run();
+    same_numbers(&wire, &story, "negative");
     let numbers: Vec<_> = story.packets.iter().map(|(_, packet)| packet.seq).collect();
     assert_eq!(numbers, [1, -999, 1]);
     assert_eq!(story.only().client.sent.payload_bytes, 10);
