@@ -3,5 +3,6 @@
 #![cfg(test)]
 
 mod captures;
+mod hostile;
 mod tshark;
 mod zeek;
