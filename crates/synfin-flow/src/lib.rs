@@ -18,6 +18,7 @@ mod history;
 mod key;
 mod ledger;
 mod marks;
+mod observed;
 mod packet;
 mod role;
 mod rtt;

@@ -94,14 +94,16 @@ impl States {
         on_arrival(&mut step, arrival, sender, receiver, findings.ends_stream);
     }
 
-    /// What has become certain since the last call, in order. At the end of the connection, everything.
+    /// What has become certain since the last call, in order, of the ends that are wanted. At the end of the connection,
+    /// everything.
     pub(crate) fn settle(
         &mut self,
         connection: &Connection,
         is_over: bool,
+        is_wanted: impl Fn(Side) -> bool,
         mut tell: impl FnMut(Side, &StateEntry, &StateEntry),
     ) {
-        for side in Side::BOTH {
+        for side in Side::BOTH.into_iter().filter(|side| is_wanted(*side)) {
             let lane = self.lane(side);
             let entries = &connection.endpoint(side).states;
             let settled = if is_over { entries.len() } else { lane.certain };

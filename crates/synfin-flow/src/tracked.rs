@@ -1,13 +1,14 @@
 //! A connection that is being followed: what is told about it, and what it takes to judge its next packet.
 
 use synfin_messages::{Carrier, Conversation, Message};
-use synfin_wire::Side;
 use synfin_wire::dissect::Ip;
 use synfin_wire::tcp::{OptionsBuf, Segment};
+use synfin_wire::{Side, StateChange};
 
 use crate::arrival::Arrival;
 use crate::classify::classify;
 use crate::half::{Half, LastKind, SynOptions};
+use crate::observed::Observed;
 use crate::shape::Shape;
 use crate::states::{Findings, States, is_reset};
 use crate::stream::{Coverage, Piece, Room};
@@ -21,6 +22,8 @@ pub(crate) struct Tracked {
     client: Half,
     server: Half,
     states: States,
+    /// States that were told, where somebody tells.
+    observed: Option<Box<Observed>>,
     shape: Shape,
     conversation: Option<Box<Conversation>>,
     /// Messages of the packet at hand, told after it.
@@ -38,12 +41,13 @@ pub(crate) struct Incoming<'a> {
 }
 
 impl Tracked {
-    pub(crate) fn new(connection: Connection, config: &Config) -> Self {
+    pub(crate) fn new(connection: Connection, is_told: bool, config: &Config) -> Self {
         Self {
             connection,
             client: Half::default(),
             server: Half::default(),
             states: States::default(),
+            observed: is_told.then(Box::default),
             shape: Shape::default(),
             conversation: config.messages.then(Box::default),
             messages: Vec::new(),
@@ -143,6 +147,15 @@ impl Tracked {
         self.tell(false, config, sink);
     }
 
+    /// Somebody who knows tells of a state.
+    pub(crate) fn on_state_change(&mut self, side: Side, change: &StateChange, sink: &mut impl Sink) {
+        let (previous, entry) = self.observed.get_or_insert_default().on_change(side, change);
+        if let Some(process) = change.process {
+            self.connection.endpoint_mut(side).process = Some(process);
+        }
+        sink.state(&self.connection, side, &previous, &entry);
+    }
+
     /// A packet whose checksum is wrong: its receiver dropped it.
     pub(crate) fn on_bad_checksum(&mut self, from: Side) {
         self.connection.history.on_bad_checksum(from);
@@ -170,13 +183,19 @@ impl Tracked {
             conversation.on_close(&mut |message| self.messages.push(message));
         }
         self.tell(true, config, sink);
+        if let Some(observed) = self.observed {
+            observed.settle(&mut self.connection);
+        }
         self.connection
     }
 
     /// Tells the sink of states that are certain by now, and of messages.
     fn tell(&mut self, is_over: bool, config: &Config, sink: &mut impl Sink) {
         let connection = &self.connection;
-        self.states.settle(connection, is_over, |side, previous, entry| {
+        let observed = &self.observed;
+        // Where states are told, inferred ones only count for an end of which nothing was told till the end.
+        let is_inferred = |side| observed.as_ref().is_none_or(|observed| is_over && !observed.has(side));
+        self.states.settle(connection, is_over, is_inferred, |side, previous, entry| {
             sink.state(connection, side, previous, entry);
         });
         for message in self.messages.drain(..) {

@@ -7,11 +7,12 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use synfin_wire::dissect::{self, DissectError, Dissected, Fragment, Ip};
 use synfin_wire::tcp::Segment;
-use synfin_wire::{Frame, Loss, LossCause, Observation, Owner, Side};
+use synfin_wire::{Frame, Loss, LossCause, Observation, Owner, Side, StateChange};
 
 use crate::duplicates::{Duplicates, Identity};
 use crate::fragments::Fragments;
 use crate::key::Key;
+use crate::observed::{Early, begins};
 use crate::role::{Roles, likely_client};
 use crate::tracked::{Incoming, Tracked};
 use crate::{Config, Connection, Sink, Summary};
@@ -33,6 +34,10 @@ pub struct Tracker {
     idle: VecDeque<Waiting>,
     fragments: Fragments,
     duplicates: Duplicates,
+    /// States of connections of which no packet was seen yet.
+    told_early: Early,
+    /// Whether anybody tells of states at all.
+    is_told: bool,
     summary: Summary,
     now_ns: u64,
     next_id: u64,
@@ -57,6 +62,8 @@ impl Tracker {
             idle: VecDeque::new(),
             fragments: Fragments::default(),
             duplicates: Duplicates::default(),
+            told_early: Early::default(),
+            is_told: false,
             summary: Summary::default(),
             now_ns: 0,
             next_id: 1,
@@ -69,8 +76,7 @@ impl Tracker {
             Observation::Frame(frame) => self.on_frame(frame, sink),
             Observation::Owner(owner) => self.on_owner(owner),
             Observation::Loss(loss) => self.on_loss(loss, sink),
-            // Exact states belong on a lane of their own beside the inferred ones: nothing gives any yet.
-            Observation::StateChange(_) => {}
+            Observation::StateChange(change) => self.on_state_change(change, sink),
         }
     }
 
@@ -210,7 +216,12 @@ impl Tracker {
                 self.next_id += 1;
                 self.summary.connections += 1;
                 sink.started(&connection);
-                entry.insert(Box::new(Tracked::new(connection, &self.config)))
+                let mut tracked = Box::new(Tracked::new(connection, self.is_told, &self.config));
+                for change in self.told_early.take(&key) {
+                    let side = side_of(&tracked.connection, change.local);
+                    tracked.on_state_change(side, &change, sink);
+                }
+                entry.insert(tracked)
             }
         };
         let from = side_of(&tracked.connection, source);
@@ -220,6 +231,18 @@ impl Tracker {
         if !was_over && tracked.is_over() {
             let at_ns = frame.at_ns.saturating_add(self.config.linger_ns);
             self.lingering.push_back(Waiting { at_ns, key, id: tracked.connection.id });
+        }
+    }
+
+    fn on_state_change(&mut self, change: &StateChange, sink: &mut impl Sink) {
+        self.is_told = true;
+        let key = Key::new(change.local, change.remote);
+        match self.connections.get_mut(&key) {
+            Some(tracked) if !(begins(change) && tracked.is_over()) => {
+                let side = side_of(&tracked.connection, change.local);
+                tracked.on_state_change(side, change, sink);
+            }
+            _ => self.told_early.push(key, *change),
         }
     }
 

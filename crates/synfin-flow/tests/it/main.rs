@@ -9,6 +9,7 @@ mod hostile;
 mod ledger;
 mod marks;
 mod numbers;
+mod observed;
 mod opening;
 mod story;
 mod streams;

@@ -1,0 +1,113 @@
+//! States that somebody who knows has told: the kernel, or a TCP of our own.
+//!
+//! Told states take the place of inferred ones, for the end that they were told of. What inference leaves to them is the
+//! packet that each of them belongs to. A state can be told before the first packet of its connection passes, so that
+//! those of unknown connections wait for a while.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+use synfin_wire::{Side, State, StateChange};
+
+use crate::key::Key;
+use crate::{Connection, StateEntry};
+
+/// How long a state waits for a packet of its connection, in nanoseconds. A SYN passes within microseconds of it; a
+/// capture hands it over within milliseconds.
+const MAX_WAIT_NS: u64 = 10_000_000_000;
+
+/// States that wait at most; connections that the capture's filter leaves out bring them too.
+const MAX_WAITING: usize = 65_536;
+
+/// The told states of a connection.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Observed {
+    client: Vec<StateEntry>,
+    server: Vec<StateEntry>,
+}
+
+impl Observed {
+    /// Whether anything was told of this end.
+    pub(crate) fn has(&self, side: Side) -> bool {
+        !self.entries(side).is_empty()
+    }
+
+    /// Takes a change in and gives the entry before it and its own.
+    pub(crate) fn on_change(&mut self, side: Side, change: &StateChange) -> (StateEntry, StateEntry) {
+        let entries = match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        };
+        let entry = |state| StateEntry { state, at_ns: change.at_ns, source: change.source, packet: None };
+        if entries.is_empty() {
+            entries.push(entry(change.from));
+        }
+        let previous = entries.last().copied().unwrap_or(entry(change.from));
+        entries.push(entry(change.to));
+        (previous, entry(change.to))
+    }
+
+    /// Puts the told states in the place of the inferred ones, each beside the packet that the inferred one stood by.
+    pub(crate) fn settle(mut self, connection: &mut Connection) {
+        for (side, told) in [(Side::Client, &mut self.client), (Side::Server, &mut self.server)] {
+            if told.is_empty() {
+                continue;
+            }
+            let inferred = &mut connection.endpoint_mut(side).states;
+            let mut rest = inferred.as_slice();
+            for entry in told.iter_mut() {
+                if let Some(index) = rest.iter().position(|inferred| inferred.state == entry.state) {
+                    entry.packet = rest.get(index).and_then(|inferred| inferred.packet);
+                    rest = rest.get(index + 1..).unwrap_or_default();
+                }
+            }
+            *inferred = std::mem::take(told);
+        }
+    }
+
+    fn entries(&self, side: Side) -> &[StateEntry] {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
+    }
+}
+
+/// Changes that were told before their connection was seen.
+#[derive(Default, Debug)]
+pub(crate) struct Early {
+    changes: HashMap<Key, Vec<StateChange>>,
+    /// In the order in which they were told.
+    order: VecDeque<(u64, Key)>,
+}
+
+impl Early {
+    pub(crate) fn push(&mut self, key: Key, change: StateChange) {
+        while let Some(&(at_ns, oldest)) = self.order.front()
+            && (self.order.len() >= MAX_WAITING || at_ns.saturating_add(MAX_WAIT_NS) < change.at_ns)
+        {
+            self.order.pop_front();
+            if let Some(changes) = self.changes.get_mut(&oldest) {
+                changes.retain(|change| change.at_ns > at_ns);
+                if changes.is_empty() {
+                    self.changes.remove(&oldest);
+                }
+            }
+        }
+        self.order.push_back((change.at_ns, key));
+        self.changes.entry(key).or_default().push(change);
+    }
+
+    /// What was told of a connection that is seen now for the first time.
+    pub(crate) fn take(&mut self, key: &Key) -> Vec<StateChange> {
+        self.changes.remove(key).unwrap_or_default()
+    }
+}
+
+/// Whether a change begins a connection, so that it cannot belong to one that has begun already.
+pub(crate) fn begins(change: &StateChange) -> bool {
+    matches!(
+        (change.from, change.to),
+        (State::Closed, State::SynSent | State::SynReceived) | (State::Listen, State::SynReceived)
+    )
+}

@@ -1,0 +1,120 @@
+//! States that are told rather than inferred: by the kernel, or by a TCP of our own.
+
+use synfin_flow::{Config, StateEntry, Tracker};
+use synfin_wire::State::{self, *};
+use synfin_wire::{Observation, Process, ProcessName, Side, SocketId, Source, StateChange};
+
+use crate::story::Story;
+use crate::wire::Wire;
+
+const EXCHANGE: &str = "
+    C SYN 0
+    S SYN,ACK 0 ack 1
+    C ACK 1 ack 1
+    C FIN,ACK 1 ack 1
+    S ACK 1 ack 2
+    S FIN,ACK 1 ack 2
+    C ACK 2 ack 2
+";
+
+fn change(wire: &Wire, side: Side, at_ns: u64, from: State, to: State) -> StateChange {
+    let (local, remote) = match side {
+        Side::Client => (wire.client, wire.server),
+        Side::Server => (wire.server, wire.client),
+    };
+    StateChange {
+        at_ns,
+        socket: SocketId { namespace: 1, cookie: 7 },
+        local,
+        remote,
+        from,
+        to,
+        source: Source::Kernel,
+        process: Some(Process { pid: 42, name: ProcessName::new(b"curl") }),
+    }
+}
+
+/// The exchange, with these states of the client told before the packet of each number.
+fn story(told: &[(usize, State, State)]) -> Story {
+    let wire = Wire::script(EXCHANGE);
+    let mut tracker = Tracker::new(Config::default());
+    let mut story = Story::default();
+    for (number, frame) in (1..).zip(&wire.frames) {
+        for (_, from, to) in told.iter().filter(|(before, ..)| *before == number) {
+            let at_ns = frame.frame(0).at_ns - 1;
+            let change = change(&wire, Side::Client, at_ns, *from, *to);
+            tracker.observe(&Observation::StateChange(change), &mut story);
+        }
+        tracker.observe(&Observation::Frame(frame.frame(number as u64)), &mut story);
+    }
+    story.summary = tracker.finish(&mut story);
+    story
+}
+
+const CLIENT: [(usize, State, State); 5] = [
+    (1, Closed, SynSent),
+    (3, SynSent, Established),
+    (4, Established, FinWait1),
+    (6, FinWait1, FinWait2),
+    (7, FinWait2, TimeWait),
+];
+
+fn states(entries: &[StateEntry]) -> Vec<(State, Source, Option<u64>)> {
+    entries.iter().map(|entry| (entry.state, entry.source, entry.packet)).collect()
+}
+
+#[test]
+fn told_states_take_the_place_of_inferred_ones_beside_the_same_packets() {
+    let story = story(&CLIENT);
+    let connection = story.only();
+    assert_eq!(
+        states(&connection.client.states),
+        [
+            (Closed, Source::Kernel, None),
+            (SynSent, Source::Kernel, Some(1)),
+            (Established, Source::Kernel, Some(3)),
+            (FinWait1, Source::Kernel, Some(4)),
+            (FinWait2, Source::Kernel, Some(5)),
+            (TimeWait, Source::Kernel, Some(6)),
+        ]
+    );
+    assert!(connection.server.states.iter().all(|entry| entry.source == Source::Packet));
+    assert_eq!(connection.server.state(), Closed);
+    assert_eq!(connection.client.process.unwrap().pid, 42);
+    assert_eq!(connection.server.process, None);
+}
+
+#[test]
+fn what_is_told_differs_from_what_the_packets_suggest_and_wins() {
+    // The process was killed: the kernel closed the socket at once, whatever the packets look like.
+    let story = story(&[(1, Closed, SynSent), (3, SynSent, Established), (4, Established, Closed)]);
+    let states: Vec<_> = story.only().client.states.iter().map(|entry| entry.state).collect();
+    assert_eq!(states, [Closed, SynSent, Established, Closed]);
+}
+
+#[test]
+fn each_state_is_told_once_and_in_order() {
+    let story = story(&CLIENT);
+    let told = |side| {
+        let told = story.told.iter().filter(move |(_, of, ..)| *of == side);
+        told.map(|(_, _, previous, entry)| (previous.state, entry.state, entry.source)).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = CLIENT.iter().map(|(_, from, to)| (*from, *to, Source::Kernel)).collect();
+    assert_eq!(told(Side::Client), expected);
+    // Nobody told of the server: what the packets show comes in the end.
+    assert_eq!(told(Side::Server).last(), Some(&(LastAck, Closed, Source::Packet)));
+}
+
+#[test]
+fn states_of_connections_that_never_pass_are_bounded() {
+    let wire = Wire::script(EXCHANGE);
+    let mut tracker = Tracker::new(Config::default());
+    let mut story = Story::default();
+    for n in 0..200_000u64 {
+        let mut change = change(&wire, Side::Client, n, Closed, SynSent);
+        change.local.set_port((n % 60_000) as u16);
+        tracker.observe(&Observation::StateChange(change), &mut story);
+    }
+    assert!(story.told.is_empty());
+    assert_eq!(tracker.connections().len(), 0);
+}
