@@ -70,6 +70,21 @@ fn an_acknowledged_hole_is_a_gap_after_a_while() {
 }
 
 #[test]
+fn each_hole_has_its_own_wait() {
+    let (mut stream, mut received) = (Stream::default(), Received::default());
+    let mut out = |piece: Piece<'_>| received.take(piece);
+    stream.on_segment(0, b"ab", 2, CARRIER, ROOM, &mut out);
+    stream.on_segment(4, b"ef", 2, CARRIER, ROOM, &mut out);
+    stream.on_acked(6, 0, &mut out);
+    stream.on_segment(2, b"cd", 2, CARRIER, ROOM, &mut out);
+    stream.on_segment(8, b"ij", 2, CARRIER, ROOM, &mut out);
+    stream.on_acked(10, ACKED_HOLE_WAIT_NS, &mut out);
+    assert!(!stream.early.is_empty(), "this hole was acknowledged only now");
+    stream.on_segment(6, b"gh", 2, CARRIER, ROOM, &mut out);
+    assert_eq!((text(&received).as_str(), stream.missed()), ("abcdefghij", 0));
+}
+
+#[test]
 fn a_hole_at_the_end_shows_when_the_connection_does() {
     let (mut stream, mut received) = (Stream::default(), Received::default());
     let mut out = |piece: Piece<'_>| received.take(piece);

@@ -289,6 +289,14 @@ fn a_single_octet_sent_again_is_no_keep_alive_while_it_waits() {
 }
 
 #[test]
+fn the_place_of_a_fin_is_no_keep_alive() {
+    // An acknowledgement from before the FIN, overtaken by it.
+    let script = after_handshake("C FIN,ACK 1 ack 1\n S ACK 1 ack 2\n C ACK 1 ack 1");
+    let differs = [(6, "keep-alive", "tshark does not know that the octet before the next one is the FIN")];
+    marked("fin-place", &script, &[], &differs);
+}
+
+#[test]
 fn a_full_window() {
     let script = "0 C SYN 0 ws 0
          1 S SYN,ACK 0 ack 1 ws 0

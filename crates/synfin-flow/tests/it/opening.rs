@@ -1,6 +1,8 @@
 //! How connections open: RFC 9293 section 3.5 and its figures 6 to 11.
 
-use crate::story::expect;
+use synfin_wire::Side;
+
+use crate::story::{chain, expect, tell};
 
 /// The three packets that open nearly every connection.
 pub(crate) const HANDSHAKE: &str = "
@@ -36,17 +38,19 @@ fn figure_7_simultaneous_open() {
 }
 
 #[test]
-fn figure_8_an_old_duplicate_syn_is_reset_and_the_server_goes_back_to_listen() {
-    // The client answers the SYN-ACK for a SYN that it does not know (ack 91 - 100 < 1) with a reset.
-    let script = "C SYN 0
-                  S SYN,ACK 0 ack -10
-                  C RST -10
-                  S SYN,ACK 900 ack 1
-                  C ACK 1 ack 901";
-    let story = crate::story::tell(script);
+fn figure_8_an_old_duplicate_syn_does_not_keep_the_new_one_from_opening() {
+    // The client resets the SYN-ACK for a SYN that is not its own. The second SYN-ACK, with another number, is told as a
+    // connection of its own.
+    let story = tell(
+        "C SYN 0
+         S SYN,ACK 0 ack -9
+         C RST -9
+         S SYN,ACK 100 ack 1
+         C ACK 1 ack 101",
+    );
     let last = story.connections.last().unwrap();
-    assert_eq!(last.client.state(), synfin_wire::State::Established);
-    assert_eq!(last.server.state(), synfin_wire::State::Established);
+    assert_eq!(chain(last, Side::Client), "SYN-SENT ESTABLISHED@5");
+    assert_eq!(chain(last, Side::Server), "LISTEN SYN-RECEIVED@4 ESTABLISHED@5");
 }
 
 #[test]
