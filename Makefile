@@ -20,7 +20,7 @@ build: setup-run ## Build target/release/synfin
 
 install: setup-run ## Install synfin to cargo's bin folder
 	cargo install --locked --path crates/synfin
-	@echo 'To capture without being root: sudo setcap cap_net_raw,cap_net_admin=eip "$$(command -v synfin)"'
+	@echo 'To capture without being root: sudo setcap cap_net_raw,cap_net_admin+ep "$$(command -v synfin)"'
 
 test: setup-test fmt clippy nextest doctest doc deny ## Pass every test; what CI runs
 

@@ -67,12 +67,13 @@ fn write_alpn<'t>(text: &mut String, protocols: impl Iterator<Item = &'t str>) {
 
 /// What is said at the last byte of a message that took several packets.
 pub(crate) fn ending(message: &Message, glyphs: &'static Glyphs) -> String {
+    let end = if message.complete { "end" } else { "last seen" };
     let name = match &message.detail {
-        Detail::HttpRequest(request) => format!("end of {}", request.method),
-        Detail::HttpResponse(response) => format!("end of {}", response.status),
-        Detail::TlsClientHello(_) => "end of ClientHello".to_owned(),
-        Detail::TlsServerHello(_) => "end of ServerHello".to_owned(),
-        _ => format!("end of {}", message.kind()),
+        Detail::HttpRequest(request) => format!("{end} of {}", request.method),
+        Detail::HttpResponse(response) => format!("{end} of {}", response.status),
+        Detail::TlsClientHello(_) => format!("{end} of ClientHello"),
+        Detail::TlsServerHello(_) => format!("{end} of ServerHello"),
+        _ => format!("{end} of {}", message.kind()),
     };
     let took = Duration::new(message.last_ns.saturating_sub(message.first_ns), glyphs);
     format!("{name}: {} packets in {took}", message.packets.count())
@@ -149,7 +150,7 @@ fn write_answer(text: &mut String, response: &HttpResponse, glyphs: &'static Gly
     }
 }
 
-/// One line of the list of messages.
+/// One line of the list of messages. It is as long as it has to be.
 pub(crate) fn write(
     out: &mut String,
     connection: &Connection,
@@ -158,7 +159,7 @@ pub(crate) fn write(
     style: &Style,
 ) {
     let glyphs = style.glyphs();
-    let mut line = Line::new(out, style);
+    let mut line = Line::new(out, &Style { width: usize::MAX, ..*style });
     let time_end = 8 + clock.width(6);
     let protocol = message.kind().split('-').next().unwrap_or_default();
     line.right(7, protocol).right(time_end, clock.show(message.first_ns, 6));

@@ -7,7 +7,8 @@ use crate::style::{Paint, Style};
 use crate::text::Line;
 use crate::time::Clock;
 
-/// One line: when, which connection and side, local and remote address, the states before and after, who says so.
+/// One line: when, which connection and side, its address, the states before and after, who says so. It is as long as it
+/// has to be.
 pub(crate) fn write(
     out: &mut String,
     connection: &Connection,
@@ -19,7 +20,7 @@ pub(crate) fn write(
 ) {
     let glyphs = style.glyphs();
     let endpoint = connection.endpoint(side);
-    let mut line = Line::new(out, style);
+    let mut line = Line::new(out, &Style { width: usize::MAX, ..*style });
     line.right(7, "state").right(8 + clock.width(6), clock.show(entry.at_ns, 6));
     line.skip(1).put("#").show(connection.id).skip(1).put(side.name()).skip(1).show(endpoint.address);
     if let Some(process) = &endpoint.process {

@@ -6,7 +6,7 @@ use std::path::Path;
 use synfin_capture::{Record, Writer};
 use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
-use synfin_view::{Show, footer};
+use synfin_view::{Show, View, footer};
 use synfin_wire::{Loss, Observation, Side};
 
 use crate::cli::{Checksums, ViewArgs};
@@ -51,8 +51,8 @@ impl Session {
             check_checksums: checksums == Checksums::Check,
             ..Config::default()
         };
-        if !show.needs_packets() {
-            // The table and the findings look at the first exchanges.
+        if !show.needs_packets() && !show.contains(View::Findings) {
+            // The table looks at the first exchange.
             config.kept_messages = 2;
         }
         if linger == Linger::Short {

@@ -81,6 +81,7 @@ fn broken_off(connection: &Connection, find: &mut impl FnMut(&'static str, Sever
         return;
     }
     let Some((asked, body, len)) = responses(connection).find_map(broken) else { return };
-    let text = format!("The answer to {asked} broke off after {body} of {}.", Count(len, "byte"));
+    let (body, len) = (Count(body, "byte"), Count(len, "byte"));
+    let text = format!("The answer to {asked} broke off after {body} of {len}.");
     find("response-cut-off", Severity::Problem, text);
 }

@@ -291,7 +291,7 @@ fn a_response_that_broke_off() {
         &[
             "problem reset-by-server: The server reset the connection after 900 ms, with 49 bytes sent and 33 bytes \
              received: it was aborted.",
-            "problem response-cut-off: The answer to GET /orders broke off after 10 of 99 bytes.",
+            "problem response-cut-off: The answer to GET /orders broke off after 10 bytes of 99 bytes.",
         ],
     );
 }

@@ -91,7 +91,9 @@ fn again(connection: &Connection) -> Option<String> {
     let bytes = |side| connection.endpoint(side).sent.retransmitted_bytes;
     let packets = Side::BOTH.into_iter().map(count).fold(0, u64::saturating_add);
     let bytes = Side::BOTH.into_iter().map(bytes).fold(0, u64::saturating_add);
-    (packets > 0).then(|| format!("{} with {} bytes sent again", counted(packets, "packet"), Grouped(bytes)))
+    // A SYN has no bytes, and of a segment that was lost before it was captured, none were seen before.
+    let with = if bytes > 0 { format!(" with {} bytes", Grouped(bytes)) } else { String::new() };
+    (packets > 0).then(|| format!("{}{with} sent again", counted(packets, "packet")))
 }
 
 fn rtt(connection: &Connection, style: &Style) -> Option<String> {
