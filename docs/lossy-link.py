@@ -22,23 +22,31 @@ def interface(name, namespace, address):
     return device
 
 
-namespace_a, namespace_b, *lost = sys.argv[1:]
-lost = {int(n) for n in lost}
-a = interface("lossy-a", namespace_a, "10.0.0.1/24")
-b = interface("lossy-b", namespace_b, "10.0.0.2/24")
-under_way, large, count = [], 0, 0
+def carry(a, b, lost):
+    """Moves packets between A and B until it is interrupted."""
+    under_way, large, count = [], 0, 0
+    while True:
+        wait = max(0, under_way[0][0] - time.monotonic()) if under_way else None
+        for device in select.select([a, b], [], [], wait)[0]:
+            packet = os.read(device, 65536)
+            if device == b and len(packet) > 1000:
+                large += 1
+                if large in lost:
+                    print(f"lost: large packet {large}, {len(packet)} bytes", flush=True)
+                    continue
+            count += 1
+            heapq.heappush(under_way, (time.monotonic() + DELAY, count, a if device == b else b, packet))
+        while under_way and under_way[0][0] <= time.monotonic():
+            _, _, device, packet = heapq.heappop(under_way)
+            os.write(device, packet)
+
+
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
+a = interface("lossy-a", sys.argv[1], "10.0.0.1/24")
+b = interface("lossy-b", sys.argv[2], "10.0.0.2/24")
 print("the link is up", flush=True)
-while True:
-    wait = max(0, under_way[0][0] - time.monotonic()) if under_way else None
-    for device in select.select([a, b], [], [], wait)[0]:
-        packet = os.read(device, 65536)
-        if device == b and len(packet) > 1000:
-            large += 1
-            if large in lost:
-                print(f"lost: large packet {large}, {len(packet)} bytes", flush=True)
-                continue
-        count += 1
-        heapq.heappush(under_way, (time.monotonic() + DELAY, count, a if device == b else b, packet))
-    while under_way and under_way[0][0] <= time.monotonic():
-        _, _, device, packet = heapq.heappop(under_way)
-        os.write(device, packet)
+try:
+    carry(a, b, {int(n) for n in sys.argv[3:]})
+except KeyboardInterrupt:
+    pass
