@@ -35,6 +35,8 @@ pub struct Connection {
     pub messages: Vec<Message>,
     /// Messages that were recognised, kept or not.
     pub message_count: u64,
+    /// HTTP requests among them.
+    pub request_count: u64,
     /// What Zeek calls it: see [`Connection::zeek`].
     pub(crate) history: History,
     /// Who sent the last payload.
@@ -203,6 +205,7 @@ impl Connection {
             packets: PacketLog::default(),
             messages: Vec::new(),
             message_count: 0,
+            request_count: 0,
             history: History::default(),
             last_data_from: None,
         }

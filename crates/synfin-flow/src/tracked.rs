@@ -1,6 +1,6 @@
 //! A connection that is being followed: what is told about it, and what it takes to judge its next packet.
 
-use synfin_messages::{Carrier, Conversation, Message};
+use synfin_messages::{Carrier, Conversation, Detail, Message};
 use synfin_wire::dissect::Ip;
 use synfin_wire::tcp::{OptionsBuf, Segment};
 use synfin_wire::{Side, StateChange};
@@ -201,6 +201,7 @@ impl Tracked {
         for message in self.messages.drain(..) {
             sink.message(&self.connection, &message);
             self.connection.message_count += 1;
+            self.connection.request_count += u64::from(matches!(message.detail, Detail::HttpRequest(_)));
             if self.connection.messages.len() < config.kept_messages {
                 self.connection.messages.push(message);
             }

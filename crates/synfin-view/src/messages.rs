@@ -113,9 +113,8 @@ pub(crate) fn write_purpose(
         if let Some(response) = response {
             write_answer(text, response, glyphs);
         }
-        let requests = messages.iter().filter(|m| matches!(m.detail, Detail::HttpRequest(_))).count();
-        if requests > 1 {
-            let _ = write!(text, " (+{})", requests - 1);
+        if connection.request_count > 1 {
+            let _ = write!(text, " (+{})", connection.request_count - 1);
         }
         return;
     }

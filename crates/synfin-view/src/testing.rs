@@ -1,7 +1,7 @@
 //! Connections made by hand, for tests.
 
 use synfin_flow::{Close, Connection, Mark, Marks, Open, Packet, Phase, RttSummary, StateEntry};
-use synfin_messages::{Carrier, Conversation};
+use synfin_messages::{Carrier, Conversation, Detail};
 use synfin_wire::tcp::{Flags, OptionsBuf, SackBlock, TcpOption};
 use synfin_wire::{Process, ProcessName, SeqNumber, Side, Source, State};
 
@@ -99,6 +99,8 @@ impl Talk {
             self.conversation.on_end(from, &mut |message| messages.push(message));
         }
         self.connection.message_count = messages.len() as u64;
+        let requests = messages.iter().filter(|message| matches!(message.detail, Detail::HttpRequest(_)));
+        self.connection.request_count = requests.count() as u64;
         self
     }
 

@@ -299,3 +299,20 @@ fn losses_are_counted_by_what_was_lost() {
     let summary = tracker.finish(&mut story);
     assert_eq!((summary.packets_dropped, summary.events_lost, summary.truncated_files), (7, u64::MAX, 1));
 }
+
+#[test]
+fn messages_are_counted_beyond_those_that_are_kept() {
+    let mut wire = Wire::script(HANDSHAKE);
+    for n in 0..5 {
+        let (request, response) = (1 + 27 * n, 1 + 27 * n);
+        wire.play(&format!(
+            "C PSH,ACK {request} ack {response} data GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n
+             S PSH,ACK {response} ack {} data HTTP/1.1 204 No Content\\r\\n\\r\\n",
+            request + 27
+        ));
+    }
+    let story = run(&wire.frames, Config { kept_messages: 2, ..Config::default() });
+    let connection = story.only();
+    assert_eq!(connection.messages.len(), 2);
+    assert_eq!((connection.message_count, connection.request_count), (10, 5));
+}
