@@ -51,12 +51,12 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    synfin read capture.pcapng                          one line for each connection\n  \
-    synfin read capture.pcapng --connection 3           the ladder of connection 3\n  \
-    synfin read a.pcap b.pcap.gz 'tcp port 443'         several files as one, filtered\n  \
-    synfin read capture.pcap --show packets,states      what happened, in order\n  \
-    synfin read capture.pcap --format json | jq .       for programs\n  \
-    tcpdump -i eth0 -U -w - tcp | synfin read -         while it is being captured\n\n\
+    synfin read capture.pcapng                        a line for each connection\n  \
+    synfin read capture.pcapng --connection 3         the ladder of number 3\n  \
+    synfin read a.pcap b.pcap.gz 'tcp port 443'       several files, filtered\n  \
+    synfin read capture.pcap --show packets,states    what happened, in order\n  \
+    synfin read capture.pcap --format json | jq .     for programs\n  \
+    tcpdump -i eth0 -U -w - tcp | synfin read -       while it is captured\n\n\
     FILTER is libpcap's filter language (see pcap-filter(7)). What names an existing file is a file; the \
     filter begins with the first word that does not.\n\n\
     Exit status: 0 fine, 1 nothing matched, 2 an error.")]
@@ -64,22 +64,22 @@ pub(crate) struct ReadArgs {
     /// Capture files (pcap, pcapng, also inside gzip or zstd; - for standard input), then a filter
     #[arg(value_name = "FILE… [FILTER]", required = true, num_args = 1..)]
     pub(crate) files_and_filter: Vec<String>,
-    #[command(flatten)]
-    pub(crate) view: ViewArgs,
     /// Check TCP checksums and leave out packets whose checksum is wrong, or ignore checksums
     #[arg(long, value_enum, default_value_t = Checksums::Ignore)]
     pub(crate) checksums: Checksums,
     /// Write the packets that match, with comments on the remarkable ones, to a pcapng file
     #[arg(short = 'w', long = "write", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
 }
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    sudo synfin trace -i lo 'tcp port 8080'             packets as they come, a ladder for each connection\n  \
-    sudo synfin trace -i lo -- curl http://localhost/   run a command, show its connections\n  \
-    sudo synfin trace -i any -w trace.pcapng port 443   and keep the packets for Wireshark\n  \
-    sudo synfin trace --show connections                one line for each connection, once it is over\n\n\
+    sudo synfin trace -i lo 'tcp port 8080'           packets, and a ladder each\n  \
+    sudo synfin trace -i lo -- curl http://localhost/ the connections of a command\n  \
+    sudo synfin trace -w trace.pcapng port 443        keep packets for Wireshark\n  \
+    sudo synfin trace --show connections              a line each, once it is over\n\n\
     FILTER is libpcap's filter language (see pcap-filter(7)). Ctrl-C ends the trace, and nothing is lost.\n\n\
     To capture without sudo, once:\n  \
     sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v synfin)\"\n\n\
@@ -94,8 +94,6 @@ pub(crate) struct TraceArgs {
     /// Run this command, show the connections that begin while it runs, and exit as it does
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
-    #[command(flatten)]
-    pub(crate) view: ViewArgs,
     /// Check TCP checksums and leave out packets whose checksum is wrong, or ignore checksums
     #[arg(long, value_enum, default_value_t = Checksums::Ignore)]
     pub(crate) checksums: Checksums,
@@ -111,6 +109,8 @@ pub(crate) struct TraceArgs {
     /// Also capture packets that are not addressed to this machine
     #[arg(long)]
     pub(crate) promiscuous: bool,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
 }
 
 #[derive(Args, Debug)]
@@ -118,11 +118,11 @@ pub(crate) struct TraceArgs {
     after_help = "The ladder goes to standard output; the packets to a pcapng file that Wireshark opens."
 )]
 pub(crate) struct DemoArgs {
-    #[command(flatten)]
-    pub(crate) view: ViewArgs,
     /// Where to write the packets, instead of a new file in the temporary folder
     #[arg(short = 'w', long = "write", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
 }
 
 #[derive(Args, Debug)]

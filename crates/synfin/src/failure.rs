@@ -59,14 +59,12 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// What to type when a capture cannot be opened.
+/// Capturing failed: what to type.
 pub(crate) fn live(error: LiveError, again: &str) -> Failure {
     let hint = match &error {
-        LiveError::NoPermission { .. } => Some(format!(
-            "sudo {again}\n  or once, to capture without sudo: \
-             sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v synfin)\""
-        )),
-        LiveError::NoSuchInterface { .. } => Some("synfin trace -i any".to_owned()),
+        LiveError::NoPermission { .. } => Some(permission_hint(again)),
+        // The message lists what there is.
+        LiveError::NoSuchInterface { .. } => Some("-i any captures on all of them".to_owned()),
         LiveError::InterfaceDown { interface } => Some(format!("sudo ip link set {interface} up")),
         LiveError::Filter(_) => Some(FILTER_HINT.to_owned()),
         _ => None,
@@ -76,6 +74,71 @@ pub(crate) fn live(error: LiveError, again: &str) -> Failure {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     }
+}
+
+/// A capture broke off.
+pub(crate) fn interrupted(error: LiveError) -> Failure {
+    Failure::from(anyhow::Error::new(error).context("cannot capture on"))
+}
+
+/// What gives the right to capture.
+fn permission_hint(again: &str) -> String {
+    if rustix::process::geteuid().is_root() {
+        return "root lacks CAP_NET_RAW here; a container has it with --cap-add=NET_RAW".to_owned();
+    }
+    let program = std::env::current_exe().map_or_else(|_| "synfin".into(), |path| path.display().to_string());
+    format!(
+        "sudo {again}\n  or once, to capture without sudo: sudo setcap cap_net_raw,cap_net_admin+ep {}",
+        quoted(&program)
+    )
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// The command line was not understood: what clap says, in our form. It says first what is wrong, then, in paragraphs of
+/// their own, what may have been meant, and how it is used. `command` is the subcommand that was meant.
+pub(crate) fn usage(rendered: &str, command: Option<&str>) -> Failure {
+    let (mut what, mut hints) = (String::new(), Vec::new());
+    for paragraph in rendered.split("\n\n") {
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(error) = line.strip_prefix("error: ") {
+            what = error.to_owned();
+        } else if let Some(tip) = line.strip_prefix("tip: ") {
+            hints.push(tip.to_owned());
+        } else if let Some(usage) = line.strip_prefix("Usage: ") {
+            let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+            let names: Vec<_> = usage.split(' ').take_while(is_name).collect();
+            hints.push(format!("{} --help", names.join(" ")));
+        }
+    }
+    if hints.is_empty() {
+        hints.push(command.map_or("synfin --help".to_owned(), |name| format!("synfin {name} --help")));
+    }
+    Failure::from(anyhow::Error::msg(what)).with_hint(hints.join("\nhint: "))
+}
+
+/// Writing packets failed.
+pub(crate) fn write(error: WriteError) -> Failure {
+    let is_full = error.source.kind() == io::ErrorKind::StorageFull;
+    let failure = Failure::from(anyhow::Error::new(error).context("cannot write packets"));
+    if is_full {
+        failure.with_hint("what was written before can be read; -w to a larger disk, or a narrower filter")
+    } else {
+        failure
+    }
+}
+
+/// Writing what was asked for failed.
+pub(crate) fn output(error: io::Error, target: &str) -> Failure {
+    Failure::from(anyhow::Error::new(error).context(format!("cannot write {target}")))
 }
 
 /// What to type when a filter is not understood.

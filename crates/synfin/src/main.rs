@@ -10,11 +10,12 @@ mod interrupt;
 mod output;
 mod progress;
 mod session;
+mod targets;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
 use failure::Failure;
@@ -56,10 +57,15 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
     }
 }
 
-/// Help and version are no errors; a usage error is one, with status 2 as every error.
+/// Help and version are no errors; a usage error is one, told like every error and with the same status.
 fn usage(error: &clap::Error) -> ExitCode {
-    let is_error = error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    // Nowhere to print to: the status says it.
-    let _ = error.print();
-    if is_error { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Whoever closed the pipe has read enough.
+        let _ = error.print();
+        return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+    }
+    let meant = std::env::args().nth(1);
+    let command = meant.as_deref().filter(|name| Cli::command().find_subcommand(name).is_some());
+    failure::usage(&error.render().to_string(), command).print();
+    ExitCode::from(2)
 }

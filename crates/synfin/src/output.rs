@@ -3,23 +3,32 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 
-use anyhow::Context;
 use synfin_view::{Format, Options, Printer, Show, Style, TimeStyle};
 
 use crate::cli::{ColorArg, FormatArg, ViewArgs};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
+use crate::progress::Progress;
 
 /// A printer to standard output or to a file.
 pub(crate) type Output = Printer<Box<dyn Write>>;
 
-/// Opens what the options name. `default` is shown where they do not say what; `is_live` hands on every line at once.
-pub(crate) fn open(args: &ViewArgs, show: Show, is_live: bool) -> Result<Output, Failure> {
+/// What output goes to, for messages.
+pub(crate) fn name(args: &ViewArgs) -> String {
+    args.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
+}
+
+/// Opens what the options name. `is_live` hands on every line at once; the first one ends the progress bar if both
+/// are seen in the same place.
+pub(crate) fn open(
+    args: &ViewArgs,
+    show: Show,
+    progress: &Progress,
+    is_live: bool,
+) -> Result<Output, Failure> {
     let to_terminal = args.output.is_none() && io::stdout().is_terminal();
     let out: Box<dyn Write> = match &args.output {
-        Some(path) => {
-            Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
-        }
-        // A handle of its own: the one in std keeps lines together, and the printer does that already.
+        Some(path) => Box::new(File::create(path).map_err(|error| failure::output(error, &name(args)))?),
+        None if to_terminal => Box::new(progress.cleared_by(io::stdout())),
         None => Box::new(io::stdout()),
     };
     let format = match args.format {

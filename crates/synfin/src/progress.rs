@@ -1,6 +1,6 @@
 //! A progress bar for long files, on a terminal.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -8,14 +8,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 const MIN_BYTES: u64 = 64 << 20;
 
 /// Shows how far reading has come.
+#[derive(Clone)]
 pub(crate) struct Progress(Option<ProgressBar>);
 
 impl Progress {
+    /// No bar: nobody knows how much there is.
+    pub(crate) const NONE: Self = Self(None);
+
     /// A bar if there is a terminal to see it on and something to wait for; nothing otherwise.
-    pub(crate) fn new(total_bytes: Option<u64>, is_quiet: bool, out_is_terminal: bool) -> Self {
-        let is_wanted = !is_quiet && std::io::stderr().is_terminal() && !out_is_terminal;
+    pub(crate) fn new(total_bytes: Option<u64>, is_quiet: bool) -> Self {
+        let is_wanted = !is_quiet && io::stderr().is_terminal();
         let Some(total) = total_bytes.filter(|total| is_wanted && *total >= MIN_BYTES) else {
-            return Self(None);
+            return Self::NONE;
         };
         let bar = ProgressBar::new(total);
         if let Ok(style) =
@@ -27,7 +31,7 @@ impl Progress {
     }
 
     pub(crate) fn set(&self, bytes: u64) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = self.0.as_ref().filter(|bar| !bar.is_finished()) {
             bar.set_position(bytes);
         }
     }
@@ -36,5 +40,29 @@ impl Progress {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }
+    }
+
+    /// A writer to the same terminal. Its first line takes the bar's place: from there on, the lines are the progress.
+    pub(crate) fn cleared_by<W: Write>(&self, out: W) -> impl Write + use<W> {
+        Clearing { progress: self.clone(), out }
+    }
+}
+
+struct Clearing<W> {
+    progress: Progress,
+    out: W,
+}
+
+impl<W: Write> Write for Clearing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !bytes.is_empty() {
+            self.progress.finish();
+            self.progress = Progress::NONE;
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

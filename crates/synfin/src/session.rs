@@ -1,9 +1,10 @@
 //! From records to output: filter, tracker, printer and writer, the same for files and for live captures.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
-use synfin_capture::{Record, Writer};
+use synfin_capture::{Block, Record, Writer};
 use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
 use synfin_view::{Show, View, footer};
@@ -11,8 +12,9 @@ use synfin_wire::{Loss, Observation, Side};
 
 use crate::cli::{Checksums, ViewArgs};
 use crate::comments::Comments;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::output::{self, Output};
+use crate::progress::Progress;
 
 /// Packets that are kept for the ladder of one connection; of longer ones the middle is left out.
 const KEPT_PACKETS: usize = 100_000;
@@ -43,6 +45,7 @@ impl Session {
         checksums: Checksums,
         write: Option<&Path>,
         linger: Linger,
+        progress: &Progress,
         is_live: bool,
     ) -> Result<Self, Failure> {
         let mut config = Config {
@@ -62,14 +65,15 @@ impl Session {
         Ok(Self {
             tracker: Tracker::new(config),
             printer: Only {
-                output: output::open(args, show, is_live)?,
+                output: output::open(args, show, progress, is_live)?,
+                target: output::name(args),
                 ids: args.connection.clone(),
                 since_ns: None,
                 shown: 0,
             },
-            writer: write.map(Writer::create).transpose()?,
+            writer: write.map(Writer::create).transpose().map_err(failure::write)?,
             comments: Comments::default(),
-            style: output::style(args, std::io::IsTerminal::is_terminal(&std::io::stderr())),
+            style: output::style(args, io::IsTerminal::is_terminal(&io::stderr())),
             is_quiet: args.quiet,
         })
     }
@@ -92,12 +96,23 @@ impl Session {
                     (None, _) => ours,
                 };
                 for block in record.blocks {
-                    writer.write_block(block)?;
+                    writer.write_block(block).map_err(failure::write)?;
                 }
-                writer.write_frame(&record.frame, record.interface, comment.as_deref())?;
+                let written = writer.write_frame(&record.frame, record.interface, comment.as_deref());
+                written.map_err(failure::write)?;
             }
         }
         self.check_output()
+    }
+
+    /// Names and secrets that no packet brings along: those around packets that did not match, and at the end.
+    pub(crate) fn on_blocks(&mut self, blocks: &[Block]) -> Result<(), Failure> {
+        match &mut self.writer {
+            None => Ok(()),
+            Some(writer) => {
+                blocks.iter().try_for_each(|block| writer.write_block(block)).map_err(failure::write)
+            }
+        }
     }
 
     pub(crate) fn on_loss(&mut self, loss: &Loss) {
@@ -107,12 +122,18 @@ impl Session {
         self.tracker.observe(&Observation::Loss(*loss), &mut self.printer);
     }
 
+    /// It is `now_ns`, on the clock of the packets.
+    pub(crate) fn on_time(&mut self, now_ns: u64) -> Result<(), Failure> {
+        self.tracker.tick(now_ns, &mut self.printer);
+        self.check_output()
+    }
+
     /// Nothing came for a while; it is `now_ns`.
     pub(crate) fn on_idle(&mut self, now_ns: u64) -> Result<(), Failure> {
         self.tracker.tick(now_ns, &mut self.printer);
         self.printer.output.flush();
         if let Some(writer) = &mut self.writer {
-            writer.flush()?;
+            writer.flush().map_err(failure::write)?;
         }
         self.check_output()
     }
@@ -129,22 +150,29 @@ impl Session {
     }
 
     /// Everything has been seen. Says how many connections were shown.
+    ///
+    /// Whatever fails, the rest is done: a full disk does not cost the ladder, nor a closed pipe the packets.
     pub(crate) fn finish(mut self) -> Result<u64, Failure> {
         let summary = self.tracker.finish(&mut self.printer);
-        if let Some(writer) = self.writer.take() {
-            writer.finish()?;
-        }
-        self.printer.output.finish(&summary)?;
-        if !self.is_quiet {
+        let written = self.writer.take().map_or(Ok(()), Writer::finish).map_err(failure::write);
+        let printed = self.printer.output.finish(&summary);
+        if !self.is_quiet && printed.is_ok() {
             eprint!("{}", footer(&summary, &self.style));
         }
+        written?;
+        printed.map_err(|error| failure::output(error, &self.printer.target))?;
         Ok(self.printer.shown)
     }
 
     fn check_output(&self) -> Result<(), Failure> {
         match self.printer.output.error() {
             None => Ok(()),
-            Some(error) => Err(std::io::Error::from(error.kind()).into()),
+            Some(error) => {
+                // The error itself stays with the printer; this one says the same.
+                let same =
+                    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                Err(failure::output(same, &self.printer.target))
+            }
         }
     }
 }
@@ -152,6 +180,8 @@ impl Session {
 /// Prints only what was asked for: connections by their numbers, or those that began from some time on.
 struct Only {
     output: Output,
+    /// Where that goes, for messages.
+    target: String,
     /// Empty: all.
     ids: Vec<u64>,
     since_ns: Option<u64>,

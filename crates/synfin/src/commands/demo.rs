@@ -15,7 +15,9 @@ use crate::Outcome;
 use crate::cli::{Checksums, DemoArgs};
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::Progress;
 use crate::session::{Linger, Session};
+use crate::targets;
 use exchange::{Exchange, Server};
 
 /// How long the exchange over loopback may take.
@@ -25,7 +27,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
     let server = Server::start().context("cannot start a server on loopback")?;
     let path = target(args.write.as_deref())?;
     let show = output::show(&args.view, View::Ladder.into());
-    let mut session = Session::new(&args.view, show, Checksums::Ignore, Some(&path), Linger::Short, true)?;
+    targets::check(&[], Some(&path), args.view.output.as_deref())?;
+    let (checksums, linger) = (Checksums::Ignore, Linger::Short);
+    let mut session = Session::new(&args.view, show, checksums, Some(&path), linger, &Progress::NONE, true)?;
     let mut options = LiveOptions::new("lo");
     options.filter = format!("tcp port {}", server.port());
     let say = |text: &str| {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use synfin_capture::{Filter, Merged, ReadError, Reader};
 use synfin_view::View;
 
@@ -14,65 +14,102 @@ use crate::interrupt::Interrupt;
 use crate::output;
 use crate::progress::Progress;
 use crate::session::{Linger, Session};
+use crate::targets;
 
 /// The progress bar and Ctrl-C are looked at every so many packets.
-const PACKETS_PER_GLANCE: u32 = 4096;
+const PACKETS_PER_GLANCE: u32 = 512;
 
 /// What stands for standard input.
-const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 
 pub(crate) fn run(args: &ReadArgs) -> Result<Outcome, Failure> {
     let (files, filter) = split(&args.files_and_filter)?;
-    let mut filter = Filter::compile(&filter).map_err(|e| Failure::from(e).with_hint(FILTER_HINT))?;
+    let mut compiled = Filter::compile(&filter).map_err(|e| {
+        let first = filter.split(' ').next().unwrap_or_default();
+        let hint = format!("no file is called {first}, so the filter begins there\nhint: {FILTER_HINT}");
+        Failure::from(e).with_hint(hint)
+    })?;
     let readers = files.iter().map(|file| open(file)).collect::<Result<Vec<_>, _>>()?;
-    refuse_overwriting(files, args)?;
+    targets::check(files, args.write.as_deref(), args.view.output.as_deref())?;
     let is_stream = files.iter().any(|file| file == STDIN);
     let show = output::show(&args.view, View::Connections.into());
+    let mut merged = Merged::new(readers);
+    let progress = Progress::new(merged.progress().1, args.view.quiet);
+    let write = args.write.as_deref();
     let mut session =
-        Session::new(&args.view, show, args.checksums, args.write.as_deref(), Linger::Long, is_stream)?;
+        Session::new(&args.view, show, args.checksums, write, Linger::Long, &progress, is_stream)?;
     let interrupt = Interrupt::install()?;
 
-    let mut merged = Merged::new(readers);
-    let out_is_terminal = args.view.output.is_none() && io::stdout().is_terminal();
-    let progress = Progress::new(merged.progress().1, args.view.quiet, out_is_terminal);
-    let mut until_glance = PACKETS_PER_GLANCE;
-    let mut broken = None;
-    loop {
-        match merged.next_record() {
-            Ok(Some(record)) => {
-                if filter.matches(&record.frame) {
-                    session.on_record(&record)?;
-                }
-            }
-            Ok(None) => break,
-            // What was read up to here is shown all the same.
-            Err(error) => {
-                broken = Some(error);
-                break;
-            }
+    let mut errors = Vec::new();
+    let outcome = loop {
+        match read_some(
+            if is_stream { 1 } else { PACKETS_PER_GLANCE },
+            &mut merged,
+            &mut compiled,
+            &mut session,
+        ) {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            // What was read up to here is shown all the same, and so are the other files.
+            Err(Broken::Input(error)) => errors.push(error),
+            Err(Broken::Output(failure)) => break Err(failure),
         }
-        until_glance -= 1;
-        if until_glance == 0 || is_stream {
-            until_glance = PACKETS_PER_GLANCE;
-            progress.set(merged.progress().0);
-            if interrupt.is_requested() {
-                break;
-            }
+        progress.set(merged.progress().0);
+        if interrupt.is_requested() {
+            break Ok(());
         }
-    }
+    };
     while let Some(loss) = merged.poll_loss() {
         session.on_loss(&loss);
     }
     progress.finish();
-    let shown = session.finish()?;
-    if let Some((link, problem)) = filter.problems().next() {
+    let finished = session.finish();
+    for (link, problem) in compiled.problems() {
         eprintln!("synfin: packets of {link} were left out: {problem}");
     }
-    match broken {
-        Some(error) => Err(read_failure(error)),
+    outcome?;
+    let shown = finished?;
+    let last = errors.pop();
+    for error in errors {
+        read_failure(error, READ_ON).print();
+    }
+    match last {
+        Some(error) => Err(read_failure(error, READ_ON)),
         None if shown == 0 => Ok(Outcome::Nothing),
         None => Ok(Outcome::Fine),
     }
+}
+
+/// What stopped reading.
+enum Broken {
+    /// One of the files.
+    Input(ReadError),
+    /// Where the results go.
+    Output(Failure),
+}
+
+/// Reads so many packets, or to the end: then `false`.
+fn read_some(
+    count: u32,
+    merged: &mut Merged,
+    filter: &mut Filter,
+    session: &mut Session,
+) -> Result<bool, Broken> {
+    for _ in 0..count {
+        let Some(record) = merged.next_record().map_err(Broken::Input)? else {
+            for reader in merged.readers() {
+                session.on_blocks(reader.blocks()).map_err(Broken::Output)?;
+            }
+            return Ok(false);
+        };
+        let taken = if filter.matches(&record.frame) {
+            session.on_record(&record)
+        } else {
+            session.on_blocks(record.blocks)
+        };
+        taken.map_err(Broken::Output)?;
+    }
+    Ok(true)
 }
 
 /// What names an existing file is a file; the filter begins with the first word that does not.
@@ -98,20 +135,20 @@ fn open(file: &str) -> Result<Reader, Failure> {
     } else {
         Reader::open(file)
     };
-    reader.map_err(read_failure)
+    reader.map_err(|error| read_failure(error, "cannot read"))
 }
 
-fn read_failure(error: ReadError) -> Failure {
-    Failure::from(anyhow::Error::new(error).context("cannot read on"))
-}
+/// A file broke after its beginning was read.
+const READ_ON: &str = "cannot read on";
 
-/// A file that is being read must not be written: its packets would be gone.
-fn refuse_overwriting(files: &[String], args: &ReadArgs) -> Result<(), Failure> {
-    for target in [&args.write, &args.view.output].into_iter().flatten().filter(|target| target.exists()) {
-        let target = target.canonicalize().with_context(|| format!("cannot write {}", target.display()))?;
-        if files.iter().any(|file| Path::new(file).canonicalize().is_ok_and(|file| file == target)) {
-            return Err(anyhow!("cannot write {}: it is being read", target.display()).into());
-        }
+fn read_failure(error: ReadError, what: &'static str) -> Failure {
+    let hint = match &error {
+        ReadError::NotACapture { .. } => Some("tcpdump -w, dumpcap and synfin trace -w write captures"),
+        _ => None,
+    };
+    let failure = Failure::from(anyhow::Error::new(error).context(what));
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
     }
-    Ok(())
 }

@@ -4,22 +4,30 @@ mod child;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use synfin_capture::{Live, LiveOptions, Poll};
+use synfin_capture::{Live, LiveOptions, Poll, Stopper};
 use synfin_view::{Show, View};
 
 use crate::Outcome;
 use crate::cli::TraceArgs;
-use crate::failure::{self, Failure};
+use crate::failure::{self, Failure, quoted};
 use crate::interrupt::Interrupt;
 use crate::output;
+use crate::progress::Progress;
 use crate::session::{Linger, Session};
+use crate::targets;
 use child::Child;
 
 /// How long one wait for packets takes at most, so that Ctrl-C and the command's end are noticed soon.
 const WAIT: Duration = Duration::from_millis(50);
 
+/// While packets come, time passes for everything else in steps of this, in nanoseconds on their clock.
+const STEP_NS: u64 = 10_000_000;
+
 /// How long the command's connections may take to close after it has exited.
 const MAX_CLOSING: Duration = Duration::from_secs(5);
+
+/// How long a command that was asked to end may take, and its connections to close, before the capture ends.
+const MAX_ENDING: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     let runs_command = !args.command.is_empty();
@@ -32,65 +40,103 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     options.snap_len = args.snap_length;
     options.buffer_bytes = args.buffer << 20;
     options.promiscuous = args.promiscuous;
+    targets::check(&[], args.write.as_deref(), args.view.output.as_deref())?;
     let mut live = Live::open(&options).map_err(|e| failure::live(e, &command_line()))?;
+    let write = args.write.as_deref();
     let mut session =
-        Session::new(&args.view, show, args.checksums, args.write.as_deref(), Linger::Short, true)?;
+        Session::new(&args.view, show, args.checksums, write, Linger::Short, &Progress::NONE, true)?;
     let interrupt = Interrupt::install()?;
     if args.view.verbose {
-        eprintln!("capturing on {}, {}, stamps: {:?}", args.interface, live.link(), live.resolution());
+        eprintln!("capturing on {}, {}, stamps: {}", args.interface, live.link(), live.resolution());
     } else if !args.view.quiet && !runs_command {
         eprintln!("capturing on {}; Ctrl-C ends", args.interface);
     }
-    let mut child = None;
+    let mut end = End { interrupt, stopper: live.stopper(), child: None, asked_at: None };
     if runs_command {
         session.only_since(now_ns());
-        child = Some(Child::start(&args.command)?);
+        end.child = Some(Child::start(&args.command)?);
     }
-
-    let stopper = live.stopper();
-    let mut is_stopping = false;
-    let outcome = loop {
-        if interrupt.is_requested() && !is_stopping {
-            is_stopping = true;
-            stopper.stop();
-        }
-        let is_idle = match live.next_record(WAIT) {
-            Ok(Poll::Frame(record)) => {
-                session.on_record(&record)?;
-                false
-            }
-            Ok(Poll::Idle) => {
-                session.on_idle(now_ns())?;
-                true
-            }
-            Ok(Poll::End) => break Ok(()),
-            // What was seen up to here is shown all the same.
-            Err(error) => break Err(failure::live(error, &command_line())),
-        };
-        while let Some(loss) = live.poll_loss() {
-            session.on_loss(&loss);
-        }
-        // Only once nothing is waiting to be read is it certain that nothing of the command's was missed.
-        if is_idle && !is_stopping && child.as_mut().is_some_and(|child| is_done(child, &session)) {
-            is_stopping = true;
-            stopper.stop();
-        }
-    };
+    let outcome = capture(&mut live, &mut session, &mut end);
     while let Some(loss) = live.poll_loss() {
         session.on_loss(&loss);
     }
-    let shown = session.finish()?;
+    let finished = session.finish();
+    // Whatever happened, a command is not left behind.
+    let status = end.child.map(Child::finish).transpose();
     outcome?;
-    match child {
-        Some(child) => child.finish().map(Outcome::Status),
+    let shown = finished?;
+    match status? {
+        Some(status) => Ok(Outcome::Status(status)),
         None if shown == 0 => Ok(Outcome::Nothing),
         None => Ok(Outcome::Fine),
     }
 }
 
-/// Whether the command has exited and its connections are closed, or will not close any more.
-fn is_done(child: &mut Child, session: &Session) -> bool {
-    child.exited_at().is_some_and(|at: Instant| !session.has_unfinished() || at.elapsed() >= MAX_CLOSING)
+/// Follows packets until the capture ends. Whatever stops it, what was seen up to there is shown.
+fn capture(live: &mut Live, session: &mut Session, end: &mut End) -> Result<(), Failure> {
+    let mut step_ns = 0;
+    loop {
+        let seen_until_ns = match live.next_record(WAIT) {
+            Ok(Poll::Frame(record)) => {
+                session.on_record(&record)?;
+                // Others may be on their way that are a little older.
+                record.frame.at_ns.saturating_sub(STEP_NS)
+            }
+            Ok(Poll::Idle) => {
+                let now_ns = now_ns();
+                session.on_idle(now_ns)?;
+                now_ns
+            }
+            Ok(Poll::End) => return Ok(()),
+            Err(error) => return Err(failure::interrupted(error)),
+        };
+        end.on_signals();
+        if seen_until_ns >= step_ns {
+            step_ns = seen_until_ns.saturating_add(STEP_NS);
+            session.on_time(seen_until_ns)?;
+            while let Some(loss) = live.poll_loss() {
+                session.on_loss(&loss);
+            }
+            end.on_time(seen_until_ns, session);
+        }
+    }
+}
+
+/// What ends a trace: the user, or the end of the command.
+struct End {
+    interrupt: Interrupt,
+    stopper: Stopper,
+    child: Option<Child>,
+    /// When the command was asked to end.
+    asked_at: Option<Instant>,
+}
+
+impl End {
+    /// Ends at once if the user wants it; a command is asked to end first, so that its connections are seen to close.
+    fn on_signals(&mut self) {
+        if self.asked_at.is_some() || !self.interrupt.is_requested() {
+            return;
+        }
+        self.asked_at = Some(Instant::now());
+        match &mut self.child {
+            Some(child) => child.ask_to_end(),
+            None => self.stopper.stop(),
+        }
+    }
+
+    /// Ends when the command has exited, everything up to then was seen, and its connections are closed or will not
+    /// close any more.
+    fn on_time(&mut self, seen_until_ns: u64, session: &Session) {
+        let Some(child) = &mut self.child else { return };
+        let max = if self.asked_at.is_some() { MAX_ENDING } else { MAX_CLOSING };
+        let is_closed = child.exited().is_some_and(|exited| {
+            seen_until_ns >= exited.at_ns && (!session.has_unfinished() || exited.at.elapsed() >= max)
+        });
+        let is_stubborn = self.asked_at.is_some_and(|at| at.elapsed() >= MAX_ENDING);
+        if is_closed || is_stubborn {
+            self.stopper.stop();
+        }
+    }
 }
 
 /// Nanoseconds since the Unix epoch.
@@ -101,13 +147,5 @@ fn now_ns() -> u64 {
 
 /// What the user typed, for a hint that can be typed again.
 fn command_line() -> String {
-    let words = std::env::args().map(|word| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-        if !word.is_empty() && word.chars().all(is_plain) {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
+    std::env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }

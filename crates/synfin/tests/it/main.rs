@@ -3,6 +3,14 @@
 #![cfg(test)]
 
 mod captures;
+mod contract;
+mod errors;
 mod hostile;
+mod looks;
+mod made;
+mod pages;
+mod pipes;
+mod read;
+mod run;
 mod tshark;
 mod zeek;

@@ -8,12 +8,28 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::now_ns;
 use crate::failure::Failure;
 
 /// A running command.
 pub(super) struct Child {
     process: std::process::Child,
-    exited: Option<(ExitStatus, Instant)>,
+    exited: Option<Exited>,
+}
+
+/// How and when a command was seen to have exited.
+#[derive(Clone, Copy)]
+pub(super) struct Exited {
+    status: ExitStatus,
+    pub(super) at: Instant,
+    /// The same on the clock of the packets, in nanoseconds since the Unix epoch.
+    pub(super) at_ns: u64,
+}
+
+impl Exited {
+    fn now(status: ExitStatus) -> Self {
+        Self { status, at: Instant::now(), at_ns: now_ns() }
+    }
 }
 
 impl Child {
@@ -31,25 +47,30 @@ impl Child {
         Ok(Self { process, exited: None })
     }
 
-    /// When it was first seen to have exited.
-    pub(super) fn exited_at(&mut self) -> Option<Instant> {
+    /// Whether it has exited.
+    pub(super) fn exited(&mut self) -> Option<Exited> {
         if self.exited.is_none()
             && let Ok(Some(status)) = self.process.try_wait()
         {
-            self.exited = Some((status, Instant::now()));
+            self.exited = Some(Exited::now(status));
         }
-        self.exited.map(|(_, at)| at)
+        self.exited
     }
 
-    /// The status to exit with: the command's own, or, as shells have it, 128 and the number of the signal that ended
-    /// it. A command that still runs when the trace was ended is asked to end as well.
-    pub(super) fn finish(mut self) -> Result<u8, Failure> {
-        if self.exited_at().is_none() {
+    /// Sends it SIGTERM, if it is still there.
+    pub(super) fn ask_to_end(&mut self) {
+        if self.exited().is_none() {
             // It may have exited since, which is as well.
             let _ = kill_process(Pid::from_child(&self.process), Signal::TERM);
         }
+    }
+
+    /// The status to exit with: the command's own, or, as shells have it, 128 and the number of the signal that ended
+    /// it. A command that still runs is asked to end.
+    pub(super) fn finish(mut self) -> Result<u8, Failure> {
+        self.ask_to_end();
         let status = match self.exited {
-            Some((status, _)) => status,
+            Some(exited) => exited.status,
             None => self.process.wait().context("cannot wait for the command")?,
         };
         let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
