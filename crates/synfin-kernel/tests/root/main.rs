@@ -1,0 +1,1 @@
+//! What needs root: the probes and the lists against the kernel, in network namespaces of their own.
