@@ -83,7 +83,7 @@ pub struct Subject {
 /// A process in the middle of using a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Task {
-    /// The process (not the thread), numbered as in the initial namespace of processes, by the thread's name.
+    /// The process (not the thread), numbered as in the initial namespace of processes.
     pub process: Process,
     /// Its control group (version 2): the inode number of the group's directory.
     pub cgroup: u64,

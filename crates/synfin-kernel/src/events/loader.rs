@@ -60,7 +60,8 @@ fn load_object(options: &EventOptions, btf: &Btf, timers: [u64; 2]) -> Result<Eb
     let namespace_count = fill(&mut namespaces, "namespaces", options.namespaces.iter().copied())?;
     let ring_bytes = options.ring_bytes.clamp(1 << 16, 1 << 30).next_power_of_two();
     let [time_wait_timer, request_timer] = timers;
-    let queue_purge = btf::drop_reason_number("QUEUE_PURGE").unwrap_or(u32::MAX);
+    let ignored = |name| btf::drop_reason_number(name).unwrap_or(u32::MAX);
+    let (queue_purge, other_host) = (ignored("QUEUE_PURGE"), ignored("OTHERHOST"));
     EbpfLoader::new()
         .btf(Some(btf))
         .map_max_entries("records", ring_bytes)
@@ -74,6 +75,7 @@ fn load_object(options: &EventOptions, btf: &Btf, timers: [u64; 2]) -> Result<Eb
         .override_global("time_wait_timer", &time_wait_timer, true)
         .override_global("request_timer", &request_timer, true)
         .override_global("queue_purge", &queue_purge, true)
+        .override_global("other_host", &other_host, true)
         .load(OBJECT)
         .map_err(|e| if is_denied(&e) { EventsError::NotPermitted } else { EventsError::Load(chain(&e)) })
 }

@@ -1,6 +1,9 @@
 //! What to ask the kernel for.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 /// What to ask the kernel for. What the filters exclude costs almost nothing: it is dropped in the kernel.
 #[derive(Clone, Debug)]
@@ -23,6 +26,15 @@ impl EventOptions {
     /// How late an event may reach its reader while others come: wake-ups are the dearest part of all, so that the
     /// kernel makes none for 10 ms after one.
     pub const LATENCY: Duration = Duration::from_millis(12);
+
+    /// Whether ports and addresses let a connection pass, as the kernel decides it for events.
+    pub(crate) fn is_wanted(&self, local: SocketAddr, remote: SocketAddr) -> bool {
+        let ends = [local, remote];
+        let has_port = ends.iter().any(|end| self.ports.contains(&end.port()));
+        let has_address =
+            ends.iter().any(|end| self.addresses.iter().any(|ip| ip.to_canonical() == end.ip()));
+        (self.ports.is_empty() || has_port) && (self.addresses.is_empty() || has_address)
+    }
 }
 
 impl Default for EventOptions {

@@ -36,6 +36,7 @@ static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)
 static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static long (*const bpf_get_current_comm)(void *to, u32 size) = (void *)16;
+static void *(*const bpf_get_current_task)(void) = (void *)35;
 static u64 (*const bpf_get_socket_cookie)(const void *context_or_socket) = (void *)46;
 static u64 (*const bpf_get_current_cgroup_id)(void) = (void *)80;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
@@ -75,6 +76,11 @@ enum {
 	SOCK_DEAD = 1 << 0, /* no process has it any more */
 	SOCK_DONE = 1 << 1, /* a FIN was received */
 };
+
+struct task_struct {
+	struct task_struct *group_leader;
+	char comm[16];
+} RELOCATED;
 
 struct ns_common {
 	u32 inum;

@@ -83,8 +83,9 @@ const volatile u32 wake_bytes = 1 << 20;
 /* Addresses of the kernel's timer functions; 0 where they are not known. */
 const volatile u64 time_wait_timer = 0;
 const volatile u64 request_timer = 0;
-/* SKB_DROP_REASON_QUEUE_PURGE in this kernel. */
+/* In this kernel's numbers, SKB_DROP_REASON_QUEUE_PURGE and SKB_DROP_REASON_OTHERHOST. */
 const volatile u32 queue_purge = 0xffffffff;
+const volatile u32 other_host = 0xffffffff;
 
 /* Within this time of one wake-up there is no other: the reader looks again by itself. Shorter than its own tick. */
 #define WAKE_INTERVAL_NS (10 * 1000 * 1000)
@@ -281,8 +282,18 @@ INLINE void fill(struct record *to, u8 kind, u64 now, u64 cookie, const struct e
 
 INLINE void fill_process(struct record *to)
 {
+	u64 id = bpf_get_current_pid_tgid();
+
 	to->flags |= FLAG_PROCESS;
-	to->tgid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(to->comm, sizeof(to->comm));
+	to->tgid = id >> 32;
+	if ((u32)id == id >> 32) {
+		bpf_get_current_comm(to->comm, sizeof(to->comm));
+	} else {
+		/* A thread may have a name of its own; the process is called as its first one. */
+		const struct task_struct *task = bpf_get_current_task(), *leader = 0;
+
+		READ(leader, task, group_leader);
+		bpf_probe_read_kernel(to->comm, sizeof(to->comm), &leader->comm);
+	}
 	to->cgroup = bpf_get_current_cgroup_id();
 }

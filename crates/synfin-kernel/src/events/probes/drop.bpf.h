@@ -17,8 +17,11 @@ INLINE int tell_drop(const struct sk_buff *skb, u32 reason, const struct sock *r
 	u8 state = 0, substate = 0;
 	void *pending = 0;
 
-	/* When a socket goes, so does its queue, and in it the FIN, heard long ago. What was not read tells a reset. */
-	if (reason == queue_purge || !read_packet(&ends, &segment, skb))
+	/*
+	 * No drops in truth: when a socket goes, so does its queue, and in it the FIN, heard long ago (of what was not
+	 * read a reset tells); and what is seen in promiscuous mode was never meant for this host.
+	 */
+	if (reason == queue_purge || reason == other_host || !read_packet(&ends, &segment, skb))
 		return 0;
 	if (receiver) {
 		struct net *net = 0;

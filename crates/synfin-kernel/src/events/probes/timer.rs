@@ -10,7 +10,7 @@ use crate::{
 pub(crate) const PROBE: Probe = Probe {
     name: "timers",
     gives: "the moment when TIME-WAIT and SYN-RECEIVED run out",
-    without: "their end is inferred from sock_diag, to the second",
+    without: "they are taken to end when Linux's defaults say so, and marked inferred",
     programs: &[&[Program::typed("timer_expire_entry")], &[Program::typed("timer_expire_exit")]],
     is_required: false,
 };

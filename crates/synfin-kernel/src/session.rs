@@ -1,0 +1,120 @@
+//! Events, snapshots and processes, joined.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    EventOptions, Events, EventsError, Namespace, Polled, Processes, Snapshot, SnapshotError, Stopper,
+    Tracker, TrackerOptions, capabilities::Capability, clock::utc_now_ns, tracker::Report,
+};
+
+/// Every TCP socket of some namespaces, from what is there to what becomes of it.
+#[derive(Debug)]
+pub struct Session {
+    events: Events,
+    tracker: Tracker,
+    processes: Processes,
+}
+
+/// What to watch, and how.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    /// What to ask the kernel for.
+    pub events: EventOptions,
+    /// How to track.
+    pub tracker: TrackerOptions,
+    /// The namespaces whose sockets are listed first. Empty: this process's own, though events come from all of them unless
+    /// [`EventOptions::namespaces`] says otherwise.
+    pub namespaces: Vec<Namespace>,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// There are no events.
+    #[error(transparent)]
+    Events(#[from] EventsError),
+    /// There is no snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+impl Session {
+    /// Begins: from here on nothing is missed, and what was there before is told first.
+    ///
+    /// # Errors
+    /// Without events, or a snapshot of any of the namespaces.
+    pub fn open(options: &SessionOptions) -> Result<Self, SessionError> {
+        let mut events = Events::open(&options.events)?;
+        let mut tracker = Tracker::new(options.tracker);
+        let mut processes = Processes::default();
+        processes.refresh();
+        let own = [Namespace::Current];
+        let namespaces = if options.namespaces.is_empty() { own.as_slice() } else { &options.namespaces };
+        for namespace in namespaces {
+            let mut snapshot = Snapshot::take(namespace)?;
+            snapshot.sockets.retain(|socket| options.events.is_wanted(socket.local, socket.remote));
+            // All that happened before the end of the snapshot is in the ring now.
+            events.poll(Some(Duration::ZERO), |event| tracker.handle_event(event))?;
+            tracker.handle_snapshot(&snapshot, &processes);
+        }
+        Ok(Self { events, tracker, processes })
+    }
+
+    /// Hands over what there is to say, waiting until there is something, for at most `timeout`; `None` waits for ever.
+    ///
+    /// # Errors
+    /// Where the kernel's events cannot be read.
+    pub fn poll(
+        &mut self,
+        timeout: Option<Duration>,
+        mut on_report: impl FnMut(Report),
+    ) -> Result<Polled, EventsError> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let mut count = 0;
+            let now_ns = utc_now_ns();
+            while let Some(report) = self.tracker.poll(now_ns) {
+                on_report(report);
+                count += 1;
+            }
+            if count > 0 {
+                return Ok(Polled::Events(count));
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(Polled::TimedOut);
+            }
+            let held = self.tracker.poll_timeout().map(|at| Duration::from_nanos(at.saturating_sub(now_ns)));
+            let wait = [left, held].into_iter().flatten().min();
+            if self.events.poll(wait, |event| self.tracker.handle_event(event))? == Polled::Stopped {
+                self.tracker.flush().for_each(on_report);
+                return Ok(Polled::Stopped);
+            }
+        }
+    }
+
+    /// What this kernel offers.
+    #[must_use]
+    pub fn report(&self) -> &[Capability] {
+        self.events.report()
+    }
+
+    /// Something that ends [`poll`](Self::poll).
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.events.stopper()
+    }
+
+    /// The processes, as of the beginning.
+    #[must_use]
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// What is known of the sockets.
+    #[must_use]
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+}
