@@ -85,7 +85,9 @@ impl Session {
             if left == Some(Duration::ZERO) {
                 return Ok(Polled::TimedOut);
             }
+            // What is held back comes due piece by piece; it is handed over in batches, as it comes in.
             let held = self.tracker.poll_timeout().map(|at| Duration::from_nanos(at.saturating_sub(now_ns)));
+            let held = held.map(|held| held.max(EventOptions::LATENCY));
             let wait = [left, held].into_iter().flatten().min();
             if self.events.poll(wait, |event| self.tracker.handle_event(event))? == Polled::Stopped {
                 self.tracker.flush().for_each(on_report);

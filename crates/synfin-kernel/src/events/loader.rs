@@ -65,7 +65,6 @@ fn load_object(options: &EventOptions, btf: &Btf, timers: [u64; 2]) -> Result<Eb
     EbpfLoader::new()
         .btf(Some(btf))
         .map_max_entries("records", ring_bytes)
-        .override_global("wake_bytes", &(ring_bytes / 8), true)
         .override_global("filter_ports", &port_count, true)
         .override_global("ports", ports.as_slice(), true)
         .override_global("filter_addresses", &address_count, true)

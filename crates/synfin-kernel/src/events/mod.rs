@@ -47,7 +47,8 @@ pub struct Events {
     unknown: u64,
     clock: KernelClock,
     stop: Arc<OwnedFd>,
-    /// Whether events came lately, so that the kernel may be sparing its wake-ups.
+    drained_at: Instant,
+    /// Whether there were events the last time, so that the kernel may be sparing its wake-ups.
     is_busy: bool,
     report: Vec<Capability>,
     /// Holds the programs.
@@ -100,6 +101,7 @@ impl Events {
             stop: Arc::new(
                 eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(std::io::Error::from)?,
             ),
+            drained_at: Instant::now(),
             is_busy: false,
             report,
             _programs: programs,
@@ -130,29 +132,28 @@ impl Events {
         mut on_event: impl FnMut(Event),
     ) -> Result<Polled, EventsError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         loop {
-            let count = self.drain(&mut on_event);
-            if count > 0 {
-                self.is_busy = true;
-                return Ok(Polled::Events(count));
-            }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Ok(Polled::TimedOut);
-            }
-            // While the kernel is sparing its wake-ups the ring must be looked at without one.
-            let wait = if self.is_busy {
-                left.unwrap_or(Duration::MAX).min(EventOptions::LATENCY)
-            } else {
-                left.unwrap_or(Duration::MAX)
-            };
-            match self.wait(wait)? {
-                Woken::Ring => {}
-                Woken::Nobody => self.is_busy = false,
-                Woken::Stopped => {
+            // While events keep coming they are taken in batches, at a steady tick: the kernel wakes nobody for them.
+            let until_tick = EventOptions::LATENCY.saturating_sub(self.drained_at.elapsed());
+            if self.is_busy && !until_tick.is_zero() && left() != Some(Duration::ZERO) {
+                let wait = left().map_or(until_tick, |left| left.min(until_tick));
+                if self.wait(Some(wait), false)? == Woken::Stopped {
                     self.drain(&mut on_event);
                     return Ok(Polled::Stopped);
                 }
+            }
+            let count = self.drain(&mut on_event);
+            self.is_busy = count > 0;
+            if count > 0 {
+                return Ok(Polled::Events(count));
+            }
+            if left() == Some(Duration::ZERO) {
+                return Ok(Polled::TimedOut);
+            }
+            if self.wait(left(), true)? == Woken::Stopped {
+                self.drain(&mut on_event);
+                return Ok(Polled::Stopped);
             }
         }
     }
@@ -160,6 +161,7 @@ impl Events {
     /// Hands over all that is in the ring now; how many.
     fn drain(&mut self, on_event: &mut impl FnMut(Event)) -> usize {
         self.clock.refresh();
+        self.drained_at = Instant::now();
         let mut count = 0;
         while let Some(bytes) = self.ring.next() {
             match Record::new(&bytes, &self.clock).as_ref().and_then(probes::decode) {
@@ -184,26 +186,25 @@ impl Events {
         (count > 0).then(|| Loss { at_ns: utc_now_ns(), cause: LossCause::KernelEvents, count })
     }
 
-    fn wait(&self, wait: Duration) -> Result<Woken, EventsError> {
-        // No timeout where it is out of the type's range: that is for ever.
-        let timeout = Timespec::try_from(wait).ok();
-        let mut fds = [PollFd::new(&self.ring, PollFlags::IN), PollFd::new(&*self.stop, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+    /// Waits for a stop, and for the ring too if told so. `None` waits for ever.
+    fn wait(&self, wait: Option<Duration>, with_ring: bool) -> Result<Woken, EventsError> {
+        // A time out of the type's range is for ever, too.
+        let timeout = wait.and_then(|wait| Timespec::try_from(wait).ok());
+        let mut fds = [PollFd::new(&*self.stop, PollFlags::IN), PollFd::new(&self.ring, PollFlags::IN)];
+        let waited_for = if with_ring { fds.as_mut_slice() } else { fds.split_at_mut(1).0 };
+        match rustix::event::poll(waited_for, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(EventsError::Read(e.into())),
         }
-        let [ring, stop] = fds.map(|fd| !fd.revents().is_empty());
-        Ok(match (ring, stop) {
-            (_, true) => Woken::Stopped,
-            (true, false) => Woken::Ring,
-            (false, false) => Woken::Nobody,
-        })
+        let [stop, _] = fds;
+        Ok(if stop.revents().is_empty() { Woken::Maybe } else { Woken::Stopped })
     }
 }
 
+#[derive(PartialEq, Eq)]
 enum Woken {
-    Ring,
-    Nobody,
+    /// By the ring, the time or a signal.
+    Maybe,
     Stopped,
 }
 

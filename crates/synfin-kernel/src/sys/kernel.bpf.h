@@ -28,7 +28,6 @@ enum {
 enum {
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
-	BPF_RB_AVAIL_DATA = 0,
 };
 
 /* Numbers of the helpers: stable kernel interface (include/uapi/linux/bpf.h). */
@@ -42,7 +41,6 @@ static u64 (*const bpf_get_current_cgroup_id)(void) = (void *)80;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static void *(*const bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
-static u64 (*const bpf_ringbuf_query)(void *ring, u64 what) = (void *)134;
 static struct tcp_sock *(*const bpf_skc_to_tcp_sock)(const void *socket) = (void *)137;
 
 /* Reads a member through a pointer that the verifier does not know. `type` is given so that the member is relocated. */

@@ -79,7 +79,6 @@ const volatile u32 filter_namespaces = 0;
 const volatile u32 ports[MAX_FILTERS] = {};
 const volatile u64 addresses[MAX_FILTERS * 2] = {};
 const volatile u32 namespaces[MAX_FILTERS] = {};
-const volatile u32 wake_bytes = 1 << 20;
 /* Addresses of the kernel's timer functions; 0 where they are not known. */
 const volatile u64 time_wait_timer = 0;
 const volatile u64 request_timer = 0;
@@ -87,7 +86,10 @@ const volatile u64 request_timer = 0;
 const volatile u32 queue_purge = 0xffffffff;
 const volatile u32 other_host = 0xffffffff;
 
-/* Within this time of one wake-up there is no other: the reader looks again by itself. Shorter than its own tick. */
+/*
+ * A wake-up costs more than the record: within this time of one there is no other. Who was woken looks again by
+ * itself, at intervals a little longer than this, until there is nothing.
+ */
 #define WAKE_INTERVAL_NS (10 * 1000 * 1000)
 
 u64 last_wake = 0;
@@ -119,10 +121,6 @@ INLINE void *reserve(u32 size)
 	return place;
 }
 
-/*
- * Wakes the reader for the first record after a quiet time and when the ring fills up, and for nothing in between:
- * a wake-up costs more than the record.
- */
 INLINE void submit(void *place, u64 now)
 {
 	u64 flags = BPF_RB_NO_WAKEUP;
@@ -130,11 +128,6 @@ INLINE void submit(void *place, u64 now)
 	if (now - last_wake > WAKE_INTERVAL_NS) {
 		last_wake = now;
 		flags = BPF_RB_FORCE_WAKEUP;
-	} else {
-		u64 waiting = bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA);
-
-		if (waiting >= wake_bytes && waiting < wake_bytes + 4096)
-			flags = BPF_RB_FORCE_WAKEUP;
 	}
 	bpf_ringbuf_submit(place, flags);
 }

@@ -17,9 +17,10 @@ mod entry;
 mod report;
 mod transitions;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use entry::{Ends, Entry, Facts};
+use hashbrown::{HashMap, HashSet, hash_map::Entry as Slot};
 pub use report::{Change, Evidence, Existing, Report, Why};
 use synfin_wire::{Process, SocketId, State};
 
@@ -217,7 +218,7 @@ impl Tracker {
     /// Who listens at this address. Nobody, where several do (SO_REUSEPORT) and it is not known which of them it was.
     fn listener_owner(&self, namespace: u64, local: std::net::SocketAddr) -> Option<Process> {
         let listeners = self.listeners.get(&(namespace, local.port()))?;
-        let address = |id: &&SocketId| self.entries.get(id).map(|entry| entry.local.ip());
+        let address = |id: &&SocketId| self.entries.get(*id).map(|entry| entry.local.ip());
         let exact = || listeners.iter().filter(|id| address(id) == Some(local.ip()));
         let any = || listeners.iter().filter(|id| address(id).is_some_and(|ip| ip.is_unspecified()));
         let mut owners =
@@ -279,7 +280,7 @@ impl Tracker {
     fn remove(&mut self, socket: SocketId) -> Option<Entry> {
         self.facts.remove(&socket);
         let entry = self.entries.remove(&socket)?;
-        if let std::collections::hash_map::Entry::Occupied(small) = self.small.entry(entry.ends(socket))
+        if let Slot::Occupied(small) = self.small.entry(entry.ends(socket))
             && *small.get() == socket
         {
             small.remove();

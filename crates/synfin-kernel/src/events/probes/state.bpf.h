@@ -46,7 +46,9 @@ INLINE void fill_state(struct record *to, const struct sock *sk, int from, int s
 	to->reason = sk->sk_err;
 	if (sk->sk_lock.owned) {
 		fill_process(to);
-		is_new_owner(cookie, to->tgid);
+		/* So that the first send of a client is no news. */
+		if (state == TCP_SYN_SENT)
+			is_new_owner(cookie, to->tgid);
 	}
 }
 
