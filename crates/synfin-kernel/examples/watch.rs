@@ -1,5 +1,4 @@
 //! Prints every state change as it happens: `cargo run --example watch [PORT…]`, as root.
-#![cfg(feature = "events")]
 
 use std::io::{BufWriter, Write};
 

@@ -33,6 +33,6 @@ pub use events::{EventOptions, Events, EventsError, Polled, Stopper};
 pub use namespace::Namespace;
 pub use process::Processes;
 #[cfg(feature = "events")]
-pub use session::{Session, SessionError, SessionOptions};
+pub use session::{Scope, Session, SessionError, SessionOptions};
 pub use snapshot::{Snapshot, SnapshotError, Socket, SocketTimer};
 pub use tracker::{Change, Evidence, Existing, Report, Tracker, TrackerOptions, Why};

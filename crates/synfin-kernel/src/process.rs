@@ -21,7 +21,7 @@ pub struct Known {
     /// Number and name.
     pub process: Process,
     /// When it started, in nanoseconds since the Unix epoch (UTC), to the hundredth of a second: with the number it
-    /// tells a process from a later one of the same number. 0 where it was gone before anybody looked.
+    /// tells a process from a later one of the same number.
     pub started_ns: u64,
 }
 
@@ -76,19 +76,6 @@ impl Processes {
         self.by_pid.get(&pid)
     }
 
-    /// Remembers a process that an event named: it may be gone before anybody looks.
-    pub fn learn(&mut self, process: Process) {
-        if let Some(known) = self.by_pid.get_mut(&process.pid) {
-            known.process = process;
-            return;
-        }
-        let started_ns = ProcProcess::new(process.pid.cast_signed())
-            .ok()
-            .and_then(|found| known(&found, boot_ns()))
-            .map_or(0, |known| known.started_ns);
-        self.bury(process.pid, Known { process, started_ns });
-    }
-
     /// Keeps one that is gone, unless another has its number now.
     fn bury(&mut self, pid: u32, known: Known) {
         if self.by_pid.contains_key(&pid) {
@@ -124,4 +111,49 @@ fn boot_ns() -> u64 {
         i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
     };
     u64::try_from(ns(ClockId::Realtime) - ns(ClockId::Boottime)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, os::fd::AsRawFd, process::Command};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_is_found_by_its_inode() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
+        let inode =
+            link.to_str().unwrap().strip_prefix("socket:[").unwrap().trim_end_matches(']').parse().unwrap();
+        let mut processes = Processes::default();
+        processes.refresh();
+        assert_eq!(processes.owner(inode).unwrap().pid, std::process::id());
+        assert_eq!(processes.owner(0), None, "0 is no socket's number");
+    }
+
+    #[test]
+    fn a_process_that_is_gone_keeps_its_name() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut processes = Processes::default();
+        // Until it executes what it is to be, it has this process's name.
+        while processes.process(child.id()).is_none_or(|known| known.process.name.as_str() != "sleep") {
+            processes.refresh();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        processes.refresh();
+        assert_eq!(processes.process(child.id()).unwrap().process.name.as_str(), "sleep");
+    }
+
+    #[test]
+    fn not_all_that_are_gone_are_remembered() {
+        let mut processes = Processes::default();
+        let last = u32::try_from(Processes::MAX_GONE).unwrap();
+        for pid in 0..=last {
+            let process = Process { pid, name: ProcessName::new(b"x") };
+            processes.bury(pid, Known { process, started_ns: 0 });
+        }
+        assert!(processes.process(0).is_none() && processes.process(last).is_some());
+        assert_eq!(processes.by_pid.len(), Processes::MAX_GONE);
+    }
 }

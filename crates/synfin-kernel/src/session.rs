@@ -22,9 +22,30 @@ pub struct SessionOptions {
     pub events: EventOptions,
     /// How to track.
     pub tracker: TrackerOptions,
-    /// The namespaces whose sockets are listed first. Empty: this process's own, though events come from all of them unless
-    /// [`EventOptions::namespaces`] says otherwise.
-    pub namespaces: Vec<Namespace>,
+    /// Which namespaces. It takes the place of [`EventOptions::namespaces`].
+    pub scope: Scope,
+}
+
+/// Which network namespaces to watch.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Scope {
+    /// That of this process.
+    #[default]
+    Own,
+    /// These, at most [`EventOptions::MAX_FILTERS`].
+    Some(Vec<Namespace>),
+    /// All that there are, and all that there will be.
+    All,
+}
+
+impl Scope {
+    fn namespaces(&self) -> Vec<Namespace> {
+        match self {
+            Self::Own => vec![Namespace::Current],
+            Self::Some(some) => some.clone(),
+            Self::All => Namespace::all().into_values().collect(),
+        }
+    }
 }
 
 /// Why there is no session.
@@ -34,7 +55,7 @@ pub enum SessionError {
     /// There are no events.
     #[error(transparent)]
     Events(#[from] EventsError),
-    /// There is no snapshot.
+    /// There is no snapshot, or no such namespace.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
 }
@@ -45,14 +66,24 @@ impl Session {
     /// # Errors
     /// Without events, or a snapshot of any of the namespaces.
     pub fn open(options: &SessionOptions) -> Result<Self, SessionError> {
-        let mut events = Events::open(&options.events)?;
+        let namespaces = options.scope.namespaces();
+        let mut wanted = options.events.clone();
+        if options.scope != Scope::All {
+            let inode = |namespace: &Namespace| namespace.inode().map_err(SnapshotError::Namespace);
+            let inodes = namespaces.iter().map(inode).collect::<Result<Vec<_>, _>>()?;
+            // The kernel numbers them with 32 bits.
+            wanted.namespaces = inodes.into_iter().filter_map(|inode| u32::try_from(inode).ok()).collect();
+        }
+        let mut events = Events::open(&wanted)?;
         let mut tracker = Tracker::new(options.tracker);
         let mut processes = Processes::default();
         processes.refresh();
-        let own = [Namespace::Current];
-        let namespaces = if options.namespaces.is_empty() { own.as_slice() } else { &options.namespaces };
-        for namespace in namespaces {
-            let mut snapshot = Snapshot::take(namespace)?;
+        for namespace in &namespaces {
+            let mut snapshot = match Snapshot::take(namespace) {
+                // Of all namespaces some may end while they are gone through.
+                Err(SnapshotError::Namespace(_)) if options.scope == Scope::All => continue,
+                taken => taken?,
+            };
             snapshot.sockets.retain(|socket| options.events.is_wanted(socket.local, socket.remote));
             // All that happened before the end of the snapshot is in the ring now.
             events.poll(Some(Duration::ZERO), |event| tracker.handle_event(event))?;

@@ -115,9 +115,8 @@ impl Tracker {
     /// Takes in the sockets of a namespace. For no gap and no double, [`Events`](crate::Events) were opened before the
     /// snapshot was taken, and all that they tell was handed over between that and this.
     pub fn handle_snapshot(&mut self, snapshot: &Snapshot, processes: &Processes) {
-        // What events tell of is known better from them: its first one names the state before.
-        let told: HashSet<_> =
-            self.pending.iter().filter_map(|event| event.subject().map(|subject| subject.socket)).collect();
+        // What events tell of is known better from them: the first one names the state before.
+        let told: HashSet<_> = self.pending.iter().filter_map(told_state_of).collect();
         for socket in &snapshot.sockets {
             let owner = processes.owner(socket.inode);
             let since_ns = match socket.timer {
@@ -148,6 +147,9 @@ impl Tracker {
             // Closed, and not yet given back by its process: no connection.
             if socket.state != State::Closed {
                 self.insert(socket.id, entry);
+                if socket.state == State::SynReceived {
+                    self.set_deadline(socket.id, snapshot.ended_ns, REQUEST_NS);
+                }
                 self.tell_existing(socket.id, &entry);
             }
         }
@@ -233,9 +235,14 @@ impl Tracker {
         let (socket, at_ns) = (subject.socket, subject.at_ns);
         let mut facts = |change: &dyn Fn(&mut Facts)| change(self.facts.entry(socket).or_default());
         match event {
-            Event::Changed(Changed { task: Some(task), .. })
-            | Event::Connecting(_, task)
-            | Event::Owner(_, task) => facts(&|facts| facts.user = Some(task.process)),
+            Event::Connecting(_, task) | Event::Owner(_, task) => {
+                facts(&|facts| facts.user = Some(task.process))
+            }
+            // Who closes need not be who used it: a child that has inherited it closes it for good when it executes
+            // another program.
+            Event::Changed(Changed { task: Some(task), .. }) => {
+                facts(&|facts| facts.user = facts.user.or(Some(task.process)));
+            }
             Event::ResetSent(reset) if socket.cookie != 0 => {
                 facts(&|facts| facts.reset = Some((at_ns, Why::ResetSent(reset.reason))));
             }
@@ -245,8 +252,13 @@ impl Tracker {
     }
 
     fn process_first(&mut self) {
-        if let Some(event) = self.pending.pop_front() {
-            self.on_event(event);
+        let Some(event) = self.pending.pop_front() else { return };
+        self.on_event(event);
+        // What was learned of a socket that is not known, or no more, is of no use.
+        if let Some(subject) = event.subject()
+            && !self.entries.contains_key(&subject.socket)
+        {
+            self.facts.remove(&subject.socket);
         }
     }
 
@@ -259,13 +271,10 @@ impl Tracker {
     }
 
     fn insert(&mut self, socket: SocketId, entry: Entry) {
-        if entry.is_small() {
-            self.small.insert(entry.ends(socket), socket);
+        if let Some(old) = self.entries.insert(socket, entry) {
+            self.unindex(socket, &old);
         }
-        if entry.state == State::Listen {
-            self.listeners.entry((socket.namespace, entry.local.port())).or_default().push(socket);
-        }
-        self.entries.insert(socket, entry);
+        self.index(socket, &entry);
         if entry.is_handed_over || entry.state == State::TimeWait {
             self.set_deadline(socket, entry.listed_ns, TIME_WAIT_NS);
         }
@@ -277,23 +286,48 @@ impl Tracker {
         }
     }
 
-    fn remove(&mut self, socket: SocketId) -> Option<Entry> {
+    fn remove(&mut self, socket: SocketId) {
         self.facts.remove(&socket);
-        let entry = self.entries.remove(&socket)?;
-        if let Slot::Occupied(small) = self.small.entry(entry.ends(socket))
+        if let Some(entry) = self.entries.remove(&socket) {
+            self.unindex(socket, &entry);
+        }
+    }
+
+    /// Changes what is known of a socket, and by what it is found.
+    fn update(&mut self, socket: SocketId, change: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.entries.get_mut(&socket) else { return };
+        let old = *entry;
+        change(entry);
+        let new = *entry;
+        self.unindex(socket, &old);
+        self.index(socket, &new);
+    }
+
+    fn index(&mut self, socket: SocketId, entry: &Entry) {
+        if entry.is_small() {
+            self.small.insert(entry.ends(socket), socket);
+        }
+        if entry.state == State::Listen {
+            self.listeners.entry((socket.namespace, entry.local.port())).or_default().push(socket);
+        }
+    }
+
+    fn unindex(&mut self, socket: SocketId, entry: &Entry) {
+        if entry.is_small()
+            && let Slot::Occupied(small) = self.small.entry(entry.ends(socket))
             && *small.get() == socket
         {
             small.remove();
         }
         if entry.state == State::Listen
-            && let Some(listeners) = self.listeners.get_mut(&(socket.namespace, entry.local.port()))
+            && let Slot::Occupied(mut listeners) =
+                self.listeners.entry((socket.namespace, entry.local.port()))
         {
-            listeners.retain(|other| *other != socket);
-            if listeners.is_empty() {
-                self.listeners.remove(&(socket.namespace, entry.local.port()));
+            listeners.get_mut().retain(|other| *other != socket);
+            if listeners.get().is_empty() {
+                listeners.remove();
             }
         }
-        Some(entry)
     }
 
     /// From then on it is over after `length_ns`, unless something is heard of it.
@@ -332,6 +366,24 @@ impl Tracker {
             return true;
         }
         false
+    }
+}
+
+/// The socket whose state an event tells.
+fn told_state_of(event: &Event) -> Option<SocketId> {
+    match event {
+        Event::Changed(Changed { subject, .. })
+        | Event::Connecting(subject, _)
+        | Event::RequestCreated(subject)
+        | Event::RequestExpired(subject)
+        | Event::TimeWaitExpired(subject, _) => Some(subject.socket),
+        Event::TimeWaitSegment(segment) => Some(segment.subject.socket),
+        Event::Owner(..)
+        | Event::Retransmit(_)
+        | Event::ResetSent(_)
+        | Event::ResetReceived(..)
+        | Event::Dropped(_)
+        | Event::Lost(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each event means (RFC 9293 section 3.3.2), rule by rule.
 
-use synfin_wire::{Owner, Process, SocketId, Source, State, StateChange, tcp::Flags};
+use synfin_wire::{Owner, SocketId, Source, State, StateChange, tcp::Flags};
 
 use super::{
     Change, Evidence, Existing, REQUEST_NS, Report, TIME_WAIT_NS, Tracker, Why,
@@ -19,13 +19,12 @@ struct Step {
     to: State,
     evidence: Evidence,
     why: Option<Why>,
-    task: Option<Task>,
     counters: Option<Counters>,
 }
 
 impl Step {
     fn new(at_ns: u64, to: State, evidence: Evidence) -> Self {
-        Self { at_ns, from: None, to, evidence, why: None, task: None, counters: None }
+        Self { at_ns, from: None, to, evidence, why: None, counters: None }
     }
 }
 
@@ -33,7 +32,7 @@ impl Tracker {
     pub(super) fn on_event(&mut self, event: Event) {
         match event {
             Event::Changed(changed) => self.on_changed(&changed),
-            Event::Connecting(subject, task) => self.on_connecting(&subject, &task),
+            Event::Connecting(subject, _) => self.on_connecting(&subject),
             Event::RequestCreated(subject) => self.on_request_created(&subject),
             Event::RequestExpired(subject) => {
                 self.know(&subject, State::SynReceived);
@@ -72,7 +71,7 @@ impl Tracker {
 
     /// A full socket changed its state.
     fn on_changed(&mut self, changed: &Changed) {
-        let Changed { subject, from, to, task, error, .. } = *changed;
+        let Changed { subject, from, to, error, .. } = *changed;
         let socket = subject.socket;
         if let Some(entry) = self.entries.get(&socket)
             && subject.at_ns <= entry.listed_ns
@@ -102,16 +101,13 @@ impl Tracker {
         }
         self.tell_untold_syn(&subject);
         self.know(&subject, from);
-        if let Some(entry) = self.entries.get_mut(&socket)
-            && subject.local.port() != 0
-        {
-            (entry.local, entry.remote) = (subject.local, subject.remote);
+        if subject.local.port() != 0 {
+            self.update(socket, |entry| (entry.local, entry.remote) = (subject.local, subject.remote));
         }
         let reset = self.reset_at(&subject);
         let error = (error != 0).then_some(Why::Error(error));
         let mut step = Step {
             from: Some(from),
-            task,
             why: if to == State::Closed { reset.or(error) } else { None },
             counters: changed.counters,
             ..Step::new(subject.at_ns, to, Evidence::Observed)
@@ -139,31 +135,28 @@ impl Tracker {
     }
 
     fn hand_over(&mut self, socket: SocketId, at_ns: u64, counters: Option<Counters>) {
-        if let Some(entry) = self.entries.get_mut(&socket) {
+        self.update(socket, |entry| {
             entry.is_handed_over = true;
             entry.counters = counters.or(entry.counters);
-            let ends = entry.ends(socket);
-            self.small.insert(ends, socket);
-            self.set_deadline(socket, at_ns, TIME_WAIT_NS);
-        }
+        });
+        self.set_deadline(socket, at_ns, TIME_WAIT_NS);
     }
 
     /// The port is chosen: now the beginning can be told.
-    fn on_connecting(&mut self, subject: &Subject, task: &Task) {
+    fn on_connecting(&mut self, subject: &Subject) {
         self.remove_small_of_others(subject);
         if !self.entries.contains_key(&subject.socket) {
             let mut entry = Entry::new(subject, State::Closed, None);
             entry.untold_syn_ns = Some(subject.at_ns);
             self.insert(subject.socket, entry);
         }
-        self.facts.entry(subject.socket).or_default().user.get_or_insert(task.process);
         self.tell_untold_syn(subject);
     }
 
     fn tell_untold_syn(&mut self, subject: &Subject) {
         let Some(entry) = self.entries.get_mut(&subject.socket) else { return };
         let Some(at_ns) = entry.untold_syn_ns.take() else { return };
-        (entry.local, entry.remote) = (subject.local, subject.remote);
+        self.update(subject.socket, |entry| (entry.local, entry.remote) = (subject.local, subject.remote));
         self.step(subject.socket, Step::new(at_ns, State::SynSent, Evidence::Observed));
     }
 
@@ -181,11 +174,8 @@ impl Tracker {
     }
 
     fn on_owner(&mut self, subject: &Subject, task: &Task) {
+        // One that has ended before, or was never told of, is not told of now.
         if !self.entries.contains_key(&subject.socket) {
-            // It has ended before; or it was never seen, and then it stays so until its state changes.
-            if subject.socket.cookie != 0 {
-                self.facts.remove(&subject.socket);
-            }
             return;
         }
         self.ready.push_back(Report::Owner(Owner {
@@ -221,7 +211,8 @@ impl Tracker {
         let ends = Ends { namespace: socket.namespace, local: destination, remote: source };
         let found = self.small.get(&ends).and_then(|id| Some((*id, *self.entries.get(id)?)));
         match found {
-            Some((id, Entry { state: State::SynReceived, is_handed_over: false, .. }))
+            // One with a deadline is a request socket.
+            Some((id, Entry { state: State::SynReceived, deadline_ns: Some(_), .. }))
                 if dropped.flags.contains(Flags::RST) =>
             {
                 let is_sure = dropped.reason.name == Some("TCP_RESET");
@@ -294,8 +285,8 @@ impl Tracker {
 
     /// Changes the state, and tells.
     fn step(&mut self, socket: SocketId, step: Step) {
-        let Step { at_ns, from, to, evidence, why, task, counters } = step;
-        let process: Option<Process> = task.map(|task| task.process).or_else(|| self.owner(socket));
+        let Step { at_ns, from, to, evidence, why, counters } = step;
+        let process = self.owner(socket);
         let Some(entry) = self.entries.get_mut(&socket) else { return };
         let since_ns = entry.since_ns.filter(|_| from.is_none_or(|from| from == entry.state));
         let from = from.unwrap_or(entry.state);
@@ -320,23 +311,16 @@ impl Tracker {
             self.remove(socket);
             return;
         }
-        entry.state = to;
-        entry.since_ns = Some(at_ns);
-        let ends = entry.ends(socket);
-        match to {
-            State::TimeWait => {
-                entry.is_handed_over = true;
-                self.small.insert(ends, socket);
-                self.set_deadline(socket, at_ns, TIME_WAIT_NS);
-            }
-            State::Listen if from == State::Closed => {
-                self.listeners.entry((socket.namespace, ends.local.port())).or_default().push(socket);
-            }
-            _ if from == State::SynReceived => {
+        self.update(socket, |entry| {
+            entry.state = to;
+            entry.since_ns = Some(at_ns);
+            entry.is_handed_over |= to == State::TimeWait;
+            if from == State::SynReceived {
                 entry.deadline_ns = None;
-                self.small.remove(&ends);
             }
-            _ => {}
+        });
+        if to == State::TimeWait {
+            self.set_deadline(socket, at_ns, TIME_WAIT_NS);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::thread::UnshareFlags;
-use synfin_kernel::{Change, Event, EventOptions, Evidence, Namespace, Report, Session, SessionOptions};
+use synfin_kernel::{Change, Event, EventOptions, Evidence, Report, Session, SessionOptions};
 use synfin_wire::State;
 
 /// Longer than anything here takes, on a busy machine too: to fail, and not to hang.
@@ -65,8 +65,6 @@ impl Watch {
     }
 
     pub(crate) fn with(events: EventOptions) -> Self {
-        let namespace = u32::try_from(Namespace::Current.inode().unwrap()).unwrap();
-        let events = EventOptions { namespaces: vec![namespace], ..events };
         let session = Session::open(&SessionOptions { events, ..SessionOptions::default() }).unwrap();
         let missing: Vec<_> = session.report().iter().filter(|probe| !probe.is_working()).collect();
         assert!(missing.is_empty(), "{missing:?}");
