@@ -20,8 +20,25 @@ pub struct Capability {
 pub enum Status {
     /// It works.
     Works,
-    /// It does not, for this reason.
-    Missing(String),
+    /// It does not.
+    Missing {
+        /// Why.
+        why: String,
+        /// What to type, where that may help.
+        hint: Option<&'static str>,
+    },
+}
+
+impl Status {
+    /// Missing, with nothing to be done about it.
+    pub(crate) fn missing(why: impl Into<String>) -> Self {
+        Self::Missing { why: why.into(), hint: None }
+    }
+
+    /// Missing, and what to type.
+    pub(crate) fn missing_but(why: impl Into<String>, hint: &'static str) -> Self {
+        Self::Missing { why: why.into(), hint: Some(hint) }
+    }
 }
 
 impl Capability {
@@ -31,6 +48,10 @@ impl Capability {
         self.status == Status::Works
     }
 }
+
+/// What it takes to load programs, enter namespaces and look at other users' processes.
+const PRIVILEGES: &str = "run as root, or: sudo setcap \
+    cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search+ep PROGRAM";
 
 /// All that this crate can use, tried out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,7 +68,7 @@ impl Capabilities {
             name: "snapshots",
             gives: "every TCP socket that exists, from sock_diag",
             without: "connections from before the start are not known",
-            status: snapshot.map_or(Status::Works, |e| Status::Missing(e.to_string())),
+            status: snapshot.map_or(Status::Works, |e| Status::missing(e.to_string())),
         });
         all.push(Capability {
             name: "processes",
@@ -56,9 +77,10 @@ impl Capabilities {
             // What only root may read of process 1 stands for the files of all others.
             status: match std::fs::read_dir("/proc/1/fd") {
                 Ok(_) => Status::Works,
-                Err(e) => {
-                    Status::Missing(format!("cannot read the open files of other users' processes: {e}"))
-                }
+                Err(e) => Status::missing_but(
+                    format!("cannot read the open files of other users' processes: {e}"),
+                    PRIVILEGES,
+                ),
             },
         });
         Self(all)
@@ -72,7 +94,7 @@ impl Capabilities {
 
 #[cfg(feature = "events")]
 fn events() -> Vec<Capability> {
-    use crate::{EventOptions, Events, sys::btf};
+    use crate::{EventOptions, Events, EventsError, sys::btf};
 
     // A small ring is enough to see whether it can be had.
     match Events::open(&EventOptions { ring_bytes: 1 << 16, ..EventOptions::default() }) {
@@ -85,25 +107,28 @@ fn events() -> Vec<Capability> {
                 status: if btf::are_reasons_named() {
                     Status::Works
                 } else {
-                    Status::Missing("this kernel has no list of them".into())
+                    Status::missing("this kernel has no list of them")
                 },
             });
             all
         }
-        Err(e) => vec![missing_events(e.to_string())],
+        Err(e @ EventsError::NotPermitted) => {
+            vec![missing_events(Status::missing_but(e.to_string(), PRIVILEGES))]
+        }
+        Err(e) => vec![missing_events(Status::missing(e.to_string()))],
     }
 }
 
 #[cfg(not(feature = "events"))]
 fn events() -> Vec<Capability> {
-    vec![missing_events("this program was built without them".into())]
+    vec![missing_events(Status::missing("this program was built without them"))]
 }
 
-fn missing_events(why: String) -> Capability {
+fn missing_events(status: Status) -> Capability {
     Capability {
         name: "events",
         gives: "every state change as it happens, resets, drops, owners",
         without: "states are inferred from packets, and sockets seen only when looked at",
-        status: Status::Missing(why),
+        status,
     }
 }

@@ -106,6 +106,9 @@ pub struct Changed {
     pub is_fin_received: bool,
     /// No process has it open any more.
     pub is_orphan: bool,
+    /// Closing where TIME-WAIT should follow: the namespace had no room for it (`tcp_max_tw_buckets`).
+    /// Older kernels do not tell.
+    pub is_time_wait_full: bool,
     /// Leaving SYN-RECEIVED: for how long it was in it, in nanoseconds, by the kernel's own first round-trip sample (from the
     /// first SYN-ACK; none where that was sent again, or for a SYN cookie).
     pub handshake_ns: Option<u64>,

@@ -78,6 +78,8 @@ impl Session {
         let mut tracker = Tracker::new(options.tracker);
         let mut processes = Processes::default();
         processes.refresh();
+        // What takes its time must not let the ring overflow meanwhile.
+        events.poll(Some(Duration::ZERO), |event| tracker.handle_event(event))?;
         for namespace in &namespaces {
             let mut snapshot = match Snapshot::take(namespace) {
                 // Of all namespaces some may end while they are gone through.
@@ -103,8 +105,19 @@ impl Session {
     ) -> Result<Polled, EventsError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
-            let mut count = 0;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            // What is held back comes due piece by piece; it is handed over in batches, as it comes in.
+            let held = self.tracker.poll_timeout().map(|at_ns| match at_ns.saturating_sub(utc_now_ns()) {
+                _ if at_ns == 0 => Duration::ZERO,
+                held_ns => Duration::from_nanos(held_ns).max(EventOptions::LATENCY),
+            });
+            let wait = [left, held].into_iter().flatten().min();
+            if self.events.poll(wait, |event| self.tracker.handle_event(event))? == Polled::Stopped {
+                self.tracker.flush().for_each(on_report);
+                return Ok(Polled::Stopped);
+            }
             let now_ns = utc_now_ns();
+            let mut count = 0;
             while let Some(report) = self.tracker.poll(now_ns) {
                 on_report(report);
                 count += 1;
@@ -112,17 +125,8 @@ impl Session {
             if count > 0 {
                 return Ok(Polled::Events(count));
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 return Ok(Polled::TimedOut);
-            }
-            // What is held back comes due piece by piece; it is handed over in batches, as it comes in.
-            let held = self.tracker.poll_timeout().map(|at| Duration::from_nanos(at.saturating_sub(now_ns)));
-            let held = held.map(|held| held.max(EventOptions::LATENCY));
-            let wait = [left, held].into_iter().flatten().min();
-            if self.events.poll(wait, |event| self.tracker.handle_event(event))? == Polled::Stopped {
-                self.tracker.flush().for_each(on_report);
-                return Ok(Polled::Stopped);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::{error::Error, fs::File, io};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned,
+    maps::Array,
     programs::{CgroupAttachMode, ProgramError, SockOps},
 };
 
@@ -32,18 +33,25 @@ pub(super) fn load(options: &EventOptions) -> Result<(Ebpf, Vec<Capability>), Ev
     let mut report = Vec::new();
     for probe in probes::ALL {
         let status = if std::ptr::eq(probe, &timer::PROBE) && timers.is_none() {
-            Status::Missing(
-                "the addresses of the kernel's functions are hidden (kernel.kptr_restrict)".into(),
-            )
+            let why = "the addresses of the kernel's functions are hidden (kernel.kptr_restrict)";
+            Status::missing_but(why, "sudo sysctl kernel.kptr_restrict=1")
         } else {
             attach(&mut ebpf, &btf, probe)
         };
-        if let (true, Status::Missing(why)) = (probe.is_required, &status) {
+        if let (true, Status::Missing { why, .. }) = (probe.is_required, &status) {
             return Err(EventsError::Attach { probe: probe.name, why: why.clone() });
         }
         report.push(Capability { name: probe.name, gives: probe.gives, without: probe.without, status });
     }
+    end_silence(&mut ebpf).map_err(EventsError::Load)?;
     Ok((ebpf, report))
+}
+
+/// Lets all probes tell from now on.
+fn end_silence(ebpf: &mut Ebpf) -> Result<(), String> {
+    let map = ebpf.map_mut(".data").ok_or("the object has no .data")?;
+    let mut is_silent = Array::<_, u64>::try_from(map).map_err(|e| chain(&e))?;
+    is_silent.set(0, 0, 0).map_err(|e| chain(&e))
 }
 
 fn load_object(options: &EventOptions, btf: &Btf, timers: [u64; 2]) -> Result<Ebpf, EventsError> {
@@ -110,7 +118,11 @@ fn attach(ebpf: &mut Ebpf, btf: &Btf, probe: &Probe) -> Status {
             missing.append(&mut refusals);
         }
     }
-    if missing.is_empty() { Status::Works } else { Status::Missing(missing.join("; ")) }
+    if missing.is_empty() {
+        Status::Works
+    } else {
+        Status::Missing { why: missing.join("; "), hint: probe.hint }
+    }
 }
 
 fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<(), String> {

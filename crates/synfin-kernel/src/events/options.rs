@@ -38,8 +38,8 @@ impl EventOptions {
 }
 
 impl Default for EventOptions {
-    /// Everything, with a ring of 8 MiB: some 6,000 short connections that the reader may lie behind.
+    /// Everything, with a ring of 16 MiB: some 11,000 short connections that the reader may lie behind.
     fn default() -> Self {
-        Self { ports: Vec::new(), addresses: Vec::new(), namespaces: Vec::new(), ring_bytes: 1 << 23 }
+        Self { ports: Vec::new(), addresses: Vec::new(), namespaces: Vec::new(), ring_bytes: 1 << 24 }
     }
 }

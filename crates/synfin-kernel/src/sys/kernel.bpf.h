@@ -48,6 +48,9 @@ static struct tcp_sock *(*const bpf_skc_to_tcp_sock)(const void *socket) = (void
 	bpf_probe_read_kernel(&(to), sizeof(to), \
 			      (const void *)__builtin_preserve_access_index(&(pointer)->member))
 
+/* Whether the running kernel's structure has such a member. */
+#define HAS(type, member) __builtin_preserve_field_info(((type *)0)->member, 2)
+
 /* Byte offset of a member in the running kernel's structure. */
 #define OFFSET_OF(type, member) __builtin_preserve_field_info(((type *)0)->member, 0)
 
@@ -66,6 +69,7 @@ enum {
 	TCP_TIME_WAIT = 6,
 	TCP_CLOSE = 7,
 	TCP_LISTEN = 10,
+	TCP_CLOSING = 11,
 	TCP_NEW_SYN_RECV = 12,
 };
 
@@ -84,9 +88,7 @@ struct ns_common {
 	u32 inum;
 } RELOCATED;
 
-struct net {
-	struct ns_common ns;
-} RELOCATED;
+struct net;
 
 typedef struct {
 	struct net *net;
@@ -107,6 +109,21 @@ typedef struct {
 typedef struct {
 	atomic_t refs;
 } refcount_t;
+
+struct inet_timewait_death_row {
+	refcount_t tw_refcount;
+	s32 sysctl_max_tw_buckets;
+} RELOCATED;
+
+/* Older kernels keep these elsewhere: ask HAS first. */
+struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
+} RELOCATED;
+
+struct net {
+	struct ns_common ns;
+	struct netns_ipv4 ipv4;
+} RELOCATED;
 
 struct sock_common {
 	u32 skc_daddr;

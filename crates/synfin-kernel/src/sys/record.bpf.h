@@ -26,6 +26,7 @@ enum flag {
 	FLAG_PROCESS = 1 << 0, /* the current task is one that uses this socket */
 	FLAG_FIN_RECEIVED = 1 << 1,
 	FLAG_ORPHAN = 1 << 2,
+	FLAG_TIME_WAIT_FULL = 1 << 3, /* no room for one more time-wait socket in this namespace */
 };
 
 struct record {
@@ -94,6 +95,12 @@ const volatile u32 other_host = 0xffffffff;
 
 u64 last_wake = 0;
 
+/*
+ * Cleared when all probes are attached, and all by itself in .data, where the loader finds it: they begin to tell at the
+ * same moment, so that none tells the second half of what another has missed the first half of.
+ */
+volatile u64 is_silent = 1;
+
 struct {
 	MAP_UINT(type, BPF_MAP_TYPE_RINGBUF);
 	MAP_UINT(max_entries, 1 << 23);
@@ -161,6 +168,8 @@ INLINE int is_same_address(const struct in6_addr *one, u32 index)
 /* Whether the filters let it pass. `is_port_open`: the local port is not chosen yet, so it may match any. */
 INLINE int is_wanted(const struct endpoints *ends, int is_port_open)
 {
+	if (is_silent)
+		return 0;
 	if (filter_namespaces) {
 		int found = 0;
 

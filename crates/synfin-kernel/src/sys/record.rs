@@ -53,6 +53,7 @@ impl Kind {
 const FLAG_PROCESS: u8 = 1 << 0;
 const FLAG_FIN_RECEIVED: u8 = 1 << 1;
 const FLAG_ORPHAN: u8 = 1 << 2;
+const FLAG_TIME_WAIT_FULL: u8 = 1 << 3;
 
 /// `struct record`, and what may follow it.
 pub(crate) struct Record<'a> {
@@ -115,6 +116,10 @@ impl<'a> Record<'a> {
 
     pub(crate) fn is_orphan(&self) -> bool {
         self.flags() & FLAG_ORPHAN != 0
+    }
+
+    pub(crate) fn is_time_wait_full(&self) -> bool {
+        self.flags() & FLAG_TIME_WAIT_FULL != 0
     }
 
     pub(crate) fn reason(&self) -> u32 {

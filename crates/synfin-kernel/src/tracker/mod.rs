@@ -168,7 +168,7 @@ impl Tracker {
         self.ready.pop_front()
     }
 
-    /// When [`poll`](Self::poll) will have something to do, in nanoseconds since the Unix epoch; now, if that is past.
+    /// When [`poll`](Self::poll) will have something to do, in nanoseconds since the Unix epoch; 0: it has.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
         if !self.ready.is_empty() {

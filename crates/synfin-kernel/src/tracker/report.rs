@@ -75,4 +75,6 @@ pub enum Why {
     Expired,
     /// A new connection took its place.
     Reused,
+    /// There was no room for TIME-WAIT (`net.ipv4.tcp_max_tw_buckets`).
+    NoRoom,
 }

@@ -46,6 +46,7 @@ fn changed(subject: Subject, from: State, to: State) -> Changed {
         error: 0,
         is_fin_received: false,
         is_orphan: false,
+        is_time_wait_full: false,
         handshake_ns: None,
         counters: None,
     }

@@ -114,6 +114,11 @@ impl Tracker {
         };
         if to == State::Closed && step.why.is_none() {
             match from {
+                // Neither TIME-WAIT nor a FIN-WAIT-2 without a process: nobody will answer for this connection.
+                State::Closing | State::FinWait2 if changed.is_time_wait_full => {
+                    step.why = Some(Why::NoRoom);
+                    step.evidence = Evidence::Inferred;
+                }
                 // A FIN came: a time-wait socket takes over, in TIME-WAIT.
                 State::Closing => step.to = State::TimeWait,
                 State::FinWait2 if changed.is_fin_received => step.to = State::TimeWait,

@@ -207,6 +207,23 @@ fn a_new_connection_takes_the_place_of_time_wait() {
     });
 }
 
+/// With no room for TIME-WAIT the connection is forgotten at once, which no tracepoint tells.
+#[test]
+fn there_is_no_room_for_time_wait() {
+    isolated(|| {
+        sysctl("tcp_max_tw_buckets", "0");
+        let Pair { mut watch, client, mut server, client_address, server_address, .. } = Pair::connect();
+        drop(client);
+        read_to_end(&mut server);
+        drop(server);
+        watch.until_state(client_address, State::Closed);
+        watch.until_state(server_address, State::Closed);
+        watch.catch_up();
+        let opens = format!("{CLIENT_OPENS} FIN-WAIT-1 FIN-WAIT-2");
+        assert_eq!(watch.chain(client_address), format!("{opens} [CLOSED] (noroom)"));
+    });
+}
+
 #[test]
 fn a_process_is_killed() {
     isolated(|| {

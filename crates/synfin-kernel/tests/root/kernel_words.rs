@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use synfin_kernel::{Capabilities, EventOptions};
+use synfin_kernel::{Capabilities, EventOptions, Events, Polled};
 use synfin_wire::State;
 
 use crate::world::{Pair, Watch, isolated};
@@ -75,6 +75,31 @@ fn filters_run_in_the_kernel() {
             assert!(change.change.local == address || change.change.remote == address, "{change:?}");
         }
         assert!(!watch.chain(address).is_empty());
+
+        let wanted = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+        let address = wanted.local_addr().unwrap();
+        let mut watch =
+            Watch::with(EventOptions { addresses: vec![address.ip()], ..EventOptions::default() });
+        for listener in [&other, &wanted] {
+            drop(std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+            drop(listener.accept().unwrap());
+        }
+        watch.until_state(address, State::Closed);
+        let ends = |change: &synfin_kernel::Change| [change.change.local.ip(), change.change.remote.ip()];
+        assert!(watch.changes().all(|change| ends(change).contains(&address.ip())));
+    });
+}
+
+/// Somebody else can end the waiting, and what was told before is not lost.
+#[test]
+fn a_stopper_stops() {
+    isolated(|| {
+        let mut events = Events::open(&EventOptions::default()).unwrap();
+        let stopper = events.stopper();
+        let waiting =
+            std::thread::spawn(move || while events.poll(None, |_| {}).unwrap() != Polled::Stopped {});
+        stopper.stop();
+        waiting.join().unwrap();
     });
 }
 

@@ -15,6 +15,7 @@ pub(crate) const PROBE: Probe = Probe {
     name: "drops",
     gives: "TCP packets that the kernel drops, and why; when a closed connection's last FIN arrives",
     without: "drops are not seen; TIME-WAIT begins when the packets say so",
+    hint: None,
     programs: &[&[Program::raw("kfree_skb", "kfree_skb"), Program::raw("kfree_skb_plain", "kfree_skb")]],
     is_required: false,
 };

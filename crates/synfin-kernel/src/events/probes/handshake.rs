@@ -10,6 +10,7 @@ pub(crate) const PROBE: Probe = Probe {
     name: "handshakes",
     gives: "when SYN-RECEIVED begins, and the local port of a SYN before it is sent",
     without: "SYN-RECEIVED is seen when it is over; a SYN-SENT has no local port until something happens to it",
+    hint: Some("sudo mount -t cgroup2 none /mnt, if control groups are not mounted"),
     programs: &[&[Program { name: "handshake", attach: Attach::SockOps }]],
     is_required: false,
 };

@@ -21,6 +21,8 @@ pub(super) struct Probe {
     pub(super) gives: &'static str,
     /// What is worse without it.
     pub(super) without: &'static str,
+    /// What may help where it is refused.
+    pub(super) hint: Option<&'static str>,
     /// All of these are wanted; of each, the first alternative that this kernel takes.
     pub(super) programs: &'static [&'static [Program]],
     /// Without it nothing works.
@@ -55,7 +57,7 @@ impl Program {
     }
 }
 
-/// All of them. The order matters: who tells of a socket's owner and of its drops comes before who tells of its state.
+/// All of them.
 pub(super) const ALL: [&Probe; 7] = [
     &owner::PROBE,
     &handshake::PROBE,

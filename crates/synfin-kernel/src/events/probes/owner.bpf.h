@@ -36,7 +36,7 @@ INLINE int tell_owner(struct sock *sk)
 	u64 cookie, now;
 	u32 tgid;
 
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (is_silent || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!tgid)

@@ -11,6 +11,7 @@ pub(crate) const PROBE: Probe = Probe {
     name: "owners",
     gives: "the process that sends and receives, so the worker that really serves a connection",
     without: "the owner of an accepted connection is known when it closes, or from /proc",
+    hint: None,
     programs: &[
         &[Program::typed("sock_recv_length"), Program::typed("tcp_rcv_space_adjust")],
         &[Program::typed("sock_send_length")],

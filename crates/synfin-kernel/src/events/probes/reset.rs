@@ -13,6 +13,7 @@ pub(crate) const PROBE: Probe = Probe {
     name: "resets",
     gives: "resets sent and received, and why the kernel sent them",
     without: "they are known from the packets only, without a reason",
+    hint: None,
     programs: &[
         &[
             Program::raw("tcp_send_reset", "tcp_send_reset"),

@@ -12,6 +12,7 @@ pub(crate) const PROBE: Probe = Probe {
     name: "retransmissions",
     gives: "segments and SYN-ACKs that the kernel sends again",
     without: "they are known from the packets only",
+    hint: None,
     programs: &[&[Program::typed("tcp_retransmit_skb")], &[Program::typed("tcp_retransmit_synack")]],
     is_required: false,
 };

@@ -30,6 +30,20 @@ INLINE void fill_counters(struct counters *to, const struct sock *sk)
 }
 
 /*
+ * Whether the kernel had no room for a time-wait socket (tcp_max_tw_buckets), so that the connection ends here. At the
+ * very moment when the last room is taken it says so wrongly: the new one is counted already.
+ */
+INLINE int is_time_wait_full(const struct sock *sk)
+{
+	if (!HAS(struct netns_ipv4, tcp_death_row.tw_refcount) ||
+	    !HAS(struct netns_ipv4, tcp_death_row.sysctl_max_tw_buckets))
+		return 0;
+	const struct net *net = sk->__sk_common.skc_net.net;
+
+	return net->ipv4.tcp_death_row.tw_refcount.refs.counter - 1 >= net->ipv4.tcp_death_row.sysctl_max_tw_buckets;
+}
+
+/*
  * The current task is trusted only while a task holds the socket's lock: then it is this one, since a softirq that
  * finds the lock held leaves the packet in the backlog and changes nothing.
  */
@@ -77,6 +91,8 @@ int inet_sock_set_state(u64 *args)
 			return 0;
 		fill(&record->head, KIND_CLOSED, now, cookie, &ends);
 		fill_state(&record->head, sk, from, state, cookie);
+		if ((from == TCP_FIN_WAIT2 || from == TCP_CLOSING) && is_time_wait_full(sk))
+			record->head.flags |= FLAG_TIME_WAIT_FULL;
 		fill_counters(&record->counters, sk);
 		submit(record, now);
 	} else {

@@ -10,6 +10,7 @@ pub(crate) const PROBE: Probe = Probe {
     name: "state changes",
     gives: "every state change, its process, and the kernel's counters at the end",
     without: "nothing can be traced",
+    hint: None,
     programs: &[&[Program::typed("inet_sock_set_state")]],
     is_required: true,
 };
@@ -24,6 +25,7 @@ pub(crate) fn decode(record: &Record<'_>) -> Option<Event> {
         error: record.reason(),
         is_fin_received: record.is_fin_received(),
         is_orphan: record.is_orphan(),
+        is_time_wait_full: record.is_time_wait_full(),
         handshake_ns: (rtt_us != 0).then(|| u64::from(rtt_us) * 1_000),
         counters: if record.kind == Kind::Closed { record.counters() } else { None },
     }))

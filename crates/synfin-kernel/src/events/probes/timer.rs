@@ -11,6 +11,7 @@ pub(crate) const PROBE: Probe = Probe {
     name: "timers",
     gives: "the moment when TIME-WAIT and SYN-RECEIVED run out",
     without: "they are taken to end when Linux's defaults say so, and marked inferred",
+    hint: None,
     programs: &[&[Program::typed("timer_expire_entry")], &[Program::typed("timer_expire_exit")]],
     is_required: false,
 };
