@@ -3,17 +3,27 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    EventOptions, Events, EventsError, Namespace, Polled, Processes, Snapshot, SnapshotError, Stopper,
+    Event, EventOptions, Events, EventsError, Namespace, Polled, Processes, Snapshot, SnapshotError, Stopper,
     Tracker, TrackerOptions, capabilities::Capability, clock::utc_now_ns, tracker::Report,
 };
 
 /// Every TCP socket of some namespaces, from what is there to what becomes of it.
 #[derive(Debug)]
 pub struct Session {
+    options: SessionOptions,
     events: Events,
     tracker: Tracker,
     processes: Processes,
+    /// Events were lost since the last list.
+    has_lost: bool,
+    listed_at: Instant,
 }
+
+/// In so many batches a ring of the largest size that is sensible (64 MiB) is emptied; what comes after that came later.
+const MAX_BATCHES: usize = 10;
+
+/// While events are being lost, what is known is mended by a new list this often: it costs time, of which there is none.
+const MEND_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What to watch, and how.
 #[derive(Clone, Debug, Default)]
@@ -74,24 +84,47 @@ impl Session {
             // The kernel numbers them with 32 bits.
             wanted.namespaces = inodes.into_iter().filter_map(|inode| u32::try_from(inode).ok()).collect();
         }
-        let mut events = Events::open(&wanted)?;
-        let mut tracker = Tracker::new(options.tracker);
-        let mut processes = Processes::default();
-        processes.refresh();
+        let mut session = Self {
+            options: options.clone(),
+            events: Events::open(&wanted)?,
+            tracker: Tracker::new(options.tracker),
+            processes: Processes::default(),
+            has_lost: false,
+            listed_at: Instant::now(),
+        };
+        session.list()?;
+        Ok(session)
+    }
+
+    /// Takes in what is there.
+    fn list(&mut self) -> Result<(), SessionError> {
+        self.processes.refresh();
         // What takes its time must not let the ring overflow meanwhile.
-        events.poll(Some(Duration::ZERO), |event| tracker.handle_event(event))?;
-        for namespace in &namespaces {
+        self.take_events(Some(Duration::ZERO))?;
+        for namespace in &self.options.scope.namespaces() {
             let mut snapshot = match Snapshot::take(namespace) {
                 // Of all namespaces some may end while they are gone through.
-                Err(SnapshotError::Namespace(_)) if options.scope == Scope::All => continue,
+                Err(SnapshotError::Namespace(_)) if self.options.scope == Scope::All => continue,
                 taken => taken?,
             };
-            snapshot.sockets.retain(|socket| options.events.is_wanted(socket.local, socket.remote));
+            snapshot.sockets.retain(|socket| self.options.events.is_wanted(socket.local, socket.remote));
             // All that happened before the end of the snapshot is in the ring now.
-            events.poll(Some(Duration::ZERO), |event| tracker.handle_event(event))?;
-            tracker.handle_snapshot(&snapshot, &processes);
+            for _ in 0..MAX_BATCHES {
+                if self.take_events(Some(Duration::ZERO))? == Polled::TimedOut {
+                    break;
+                }
+            }
+            self.tracker.handle_snapshot(&snapshot, &self.processes);
         }
-        Ok(Self { events, tracker, processes })
+        (self.has_lost, self.listed_at) = (false, Instant::now());
+        Ok(())
+    }
+
+    fn take_events(&mut self, timeout: Option<Duration>) -> Result<Polled, EventsError> {
+        self.events.poll(timeout, |event| {
+            self.has_lost |= matches!(event, Event::Lost(_));
+            self.tracker.handle_event(event);
+        })
     }
 
     /// Hands over what there is to say, waiting until there is something, for at most `timeout`; `None` waits for ever.
@@ -112,9 +145,14 @@ impl Session {
                 held_ns => Duration::from_nanos(held_ns).max(EventOptions::LATENCY),
             });
             let wait = [left, held].into_iter().flatten().min();
-            if self.events.poll(wait, |event| self.tracker.handle_event(event))? == Polled::Stopped {
+            if self.take_events(wait)? == Polled::Stopped {
                 self.tracker.flush().for_each(on_report);
                 return Ok(Polled::Stopped);
+            }
+            if self.has_lost && self.listed_at.elapsed() >= MEND_INTERVAL {
+                // Where it cannot be mended now, it may be next time.
+                let _ = self.list();
+                self.listed_at = Instant::now();
             }
             let now_ns = utc_now_ns();
             let mut count = 0;
@@ -143,7 +181,7 @@ impl Session {
         self.events.stopper()
     }
 
-    /// The processes, as of the beginning.
+    /// The processes, as of the last list.
     #[must_use]
     pub fn processes(&self) -> &Processes {
         &self.processes

@@ -39,6 +39,9 @@ pub use options::EventOptions;
 
 use crate::{capabilities::Capability, clock::utc_now_ns, event::Event, sys::record::Record};
 
+/// So many events are handed over at a time, lest a reader who is slower than the kernel never comes back.
+const MAX_BATCH: usize = 1 << 16;
+
 /// Programs in the kernel that tell what its TCP does, until this is dropped.
 pub struct Events {
     ring: RingBuf<MapData>,
@@ -48,6 +51,7 @@ pub struct Events {
     clock: KernelClock,
     stop: Arc<OwnedFd>,
     drained_at: Instant,
+    last_event: Instant,
     /// Whether there were events the last time, so that the kernel may be sparing its wake-ups.
     is_busy: bool,
     report: Vec<Capability>,
@@ -102,6 +106,7 @@ impl Events {
                 eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(std::io::Error::from)?,
             ),
             drained_at: Instant::now(),
+            last_event: Instant::now(),
             is_busy: false,
             report,
             _programs: programs,
@@ -146,24 +151,34 @@ impl Events {
             let count = self.drain(&mut on_event);
             self.is_busy = count > 0;
             if count > 0 {
+                self.last_event = Instant::now();
                 return Ok(Polled::Events(count));
             }
             if left() == Some(Duration::ZERO) {
                 return Ok(Polled::TimedOut);
             }
-            if self.wait(left(), true)? == Woken::Stopped {
+            // Only after this long a silence the next event is sure to wake.
+            let until_silence = EventOptions::LATENCY.saturating_sub(self.last_event.elapsed());
+            let wait = if until_silence.is_zero() {
+                left()
+            } else {
+                Some(left().unwrap_or(until_silence).min(until_silence))
+            };
+            if self.wait(wait, true)? == Woken::Stopped {
                 self.drain(&mut on_event);
                 return Ok(Polled::Stopped);
             }
         }
     }
 
-    /// Hands over all that is in the ring now; how many.
+    /// Hands over what is in the ring now, at most [`MAX_BATCH`]; how many.
     fn drain(&mut self, on_event: &mut impl FnMut(Event)) -> usize {
         self.clock.refresh();
         self.drained_at = Instant::now();
         let mut count = 0;
-        while let Some(bytes) = self.ring.next() {
+        while count < MAX_BATCH
+            && let Some(bytes) = self.ring.next()
+        {
             match Record::new(&bytes, &self.clock).as_ref().and_then(probes::decode) {
                 Some(event) => on_event(event),
                 None => self.unknown = self.unknown.saturating_add(1),

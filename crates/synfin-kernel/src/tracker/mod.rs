@@ -57,6 +57,9 @@ const TIMER_LATENESS_NS: u64 = TIME_WAIT_NS / 8;
 /// How long a SYN-ACK is repeated by default (`tcp_synack_retries` 5: after 1, 3, 7, 15, 31, given up after 63 s), doubled.
 const REQUEST_NS: u64 = 126_000_000_000;
 
+/// Below this length no queue is worth sweeping.
+const MIN_SWEEP: usize = 1 << 10;
+
 /// Follows all sockets from their first state to their last.
 #[derive(Debug)]
 pub struct Tracker {
@@ -73,6 +76,7 @@ pub struct Tracker {
     /// Deadlines in the order in which they were set, those of SYN-RECEIVED apart: each queue is sorted.
     time_wait_deadlines: VecDeque<(u64, SocketId)>,
     request_deadlines: VecDeque<(u64, SocketId)>,
+    sweep_requests_at: usize,
     forgotten: u64,
 }
 
@@ -96,6 +100,7 @@ impl Tracker {
             listeners: HashMap::new(),
             time_wait_deadlines: VecDeque::new(),
             request_deadlines: VecDeque::new(),
+            sweep_requests_at: MIN_SWEEP,
             forgotten: 0,
         }
     }
@@ -114,6 +119,8 @@ impl Tracker {
 
     /// Takes in the sockets of a namespace. For no gap and no double, [`Events`](crate::Events) were opened before the
     /// snapshot was taken, and all that they tell was handed over between that and this.
+    ///
+    /// After a loss of events another one mends what is known: what was missed is told as inferred.
     pub fn handle_snapshot(&mut self, snapshot: &Snapshot, processes: &Processes) {
         // What events tell of is known better from them: the first one names the state before.
         let told: HashSet<_> = self.pending.iter().filter_map(told_state_of).collect();
@@ -136,12 +143,16 @@ impl Tracker {
             entry.listed_owner = owner;
             entry.listed_ns = snapshot.ended_ns;
             entry.is_handed_over = matches!(socket.timer, Some(SocketTimer::TimeWait(_)));
-            if let Some(known) = self.entries.get_mut(&socket.id) {
-                known.listed_owner = known.listed_owner.or(owner);
-                continue;
-            }
             if told.contains(&socket.id) {
                 self.listed_later(socket.id, entry);
+                continue;
+            }
+            if let Some(known) = self.entries.get_mut(&socket.id) {
+                known.listed_owner = known.listed_owner.or(owner);
+                self.tell_untold_syn(&subject);
+                if self.entries.get(&socket.id).is_some_and(|known| known.state != socket.state) {
+                    self.infer(socket.id, socket.state, snapshot.ended_ns);
+                }
                 continue;
             }
             // Closed, and not yet given back by its process: no connection.
@@ -152,6 +163,14 @@ impl Tracker {
                 }
                 self.tell_existing(socket.id, &entry);
             }
+        }
+        let listed: HashSet<_> = snapshot.sockets.iter().map(|socket| socket.id).collect();
+        let is_gone = |socket: &SocketId| {
+            socket.namespace == snapshot.namespace && !listed.contains(socket) && !told.contains(socket)
+        };
+        let gone: Vec<_> = self.entries.keys().copied().filter(is_gone).collect();
+        for socket in gone {
+            self.infer(socket, State::Closed, snapshot.ended_ns);
         }
     }
 
@@ -220,11 +239,11 @@ impl Tracker {
     /// Who listens at this address. Nobody, where several do (SO_REUSEPORT) and it is not known which of them it was.
     fn listener_owner(&self, namespace: u64, local: std::net::SocketAddr) -> Option<Process> {
         let listeners = self.listeners.get(&(namespace, local.port()))?;
-        let address = |id: &&SocketId| self.entries.get(*id).map(|entry| entry.local.ip());
-        let exact = || listeners.iter().filter(|id| address(id) == Some(local.ip()));
-        let any = || listeners.iter().filter(|id| address(id).is_some_and(|ip| ip.is_unspecified()));
-        let mut owners =
-            exact().chain(if exact().next().is_none() { Some(any()) } else { None }.into_iter().flatten());
+        let ip = |id: &SocketId| self.entries.get(id).map(|entry| entry.local.ip());
+        let is_exact = |id: &SocketId| ip(id) == Some(local.ip());
+        let is_any = |id: &SocketId| ip(id).is_some_and(|ip| ip.is_unspecified());
+        let has_exact = listeners.iter().any(is_exact);
+        let mut owners = listeners.iter().filter(|id| if has_exact { is_exact(id) } else { is_any(id) });
         let owner = self.own_owner(*owners.next()?)?;
         owners.all(|id| self.own_owner(*id) == Some(owner)).then_some(owner)
     }
@@ -276,7 +295,7 @@ impl Tracker {
         }
         self.index(socket, &entry);
         if entry.is_handed_over || entry.state == State::TimeWait {
-            self.set_deadline(socket, entry.listed_ns, TIME_WAIT_NS);
+            self.set_deadline(socket, entry.since_ns.unwrap_or(entry.listed_ns), TIME_WAIT_NS);
         }
         if self.entries.len() > self.options.max_sockets
             && let Some((_, oldest)) = self.time_wait_deadlines.pop_front()
@@ -336,13 +355,19 @@ impl Tracker {
         let deadline = from_ns.saturating_add(length_ns).saturating_add(TIMER_LATENESS_NS);
         let is_queued = entry.deadline_ns.replace(deadline).is_some();
         // One that is queued is looked at again when it comes up.
-        if !is_queued {
-            let queue = if length_ns == REQUEST_NS {
-                &mut self.request_deadlines
-            } else {
-                &mut self.time_wait_deadlines
-            };
-            queue.push_back((deadline, socket));
+        if is_queued {
+            return;
+        }
+        if length_ns != REQUEST_NS {
+            self.time_wait_deadlines.push_back((deadline, socket));
+            return;
+        }
+        self.request_deadlines.push_back((deadline, socket));
+        // Almost all of them end long before: those are swept out whenever they may be half of the queue.
+        if self.request_deadlines.len() > self.sweep_requests_at {
+            let is_waiting = |entry: &Entry| entry.state == State::SynReceived && entry.deadline_ns.is_some();
+            self.request_deadlines.retain(|(_, socket)| self.entries.get(socket).is_some_and(is_waiting));
+            self.sweep_requests_at = MIN_SWEEP.max(self.request_deadlines.len().saturating_mul(2));
         }
     }
 

@@ -239,6 +239,19 @@ fn a_snapshot_and_events_join_without_a_gap_or_a_double() {
 }
 
 #[test]
+fn another_snapshot_mends_what_a_loss_has_broken() {
+    let mut tracker = Tracker::default();
+    tracker.handle_event(change(client(10), State::Established, State::FinWait1));
+    tracker.handle_event(change(server(10), State::Established, State::CloseWait));
+    tracker.flush().for_each(drop);
+    tracker.handle_snapshot(&snapshot(20, vec![listed(server(0), State::LastAck)]), &Processes::default());
+    let mut reports: Vec<_> = text(&tracker.flush().collect::<Vec<_>>());
+    reports.sort();
+    assert_eq!(reports, ["20 7 FIN-WAIT-1 → CLOSED inferred", "20 8 CLOSE-WAIT → LAST-ACK inferred",]);
+    assert_eq!(tracker.len(), 1);
+}
+
+#[test]
 fn an_owner_learned_later_owns_what_came_before() {
     let opened = changed(server(10), State::SynReceived, State::Established);
     let (_, reports) = run([Event::Changed(opened), Event::Owner(server(20), task(42))]);

@@ -158,7 +158,7 @@ impl Tracker {
         self.tell_untold_syn(subject);
     }
 
-    fn tell_untold_syn(&mut self, subject: &Subject) {
+    pub(super) fn tell_untold_syn(&mut self, subject: &Subject) {
         let Some(entry) = self.entries.get_mut(&subject.socket) else { return };
         let Some(at_ns) = entry.untold_syn_ns.take() else { return };
         self.update(subject.socket, |entry| (entry.local, entry.remote) = (subject.local, subject.remote));
@@ -197,6 +197,7 @@ impl Tracker {
         let TimeWaitSegment { subject, state, is_destroyed, flags } = *segment;
         let socket = subject.socket;
         self.know(&subject, state);
+        self.update(socket, |entry| entry.is_handed_over = true);
         let is_begun = self.entries.get(&socket).is_some_and(|entry| entry.state == State::FinWait2);
         if is_begun && state == State::TimeWait {
             self.step(socket, Step::new(subject.at_ns, State::TimeWait, Evidence::Observed));
@@ -259,6 +260,7 @@ impl Tracker {
         if !self.entries.contains_key(&subject.socket) {
             let mut entry = Entry::new(subject, state, None);
             entry.is_handed_over = state == State::TimeWait;
+            entry.listed_ns = subject.at_ns;
             self.insert(subject.socket, entry);
             self.tell_existing(subject.socket, &entry);
         }
@@ -273,6 +275,11 @@ impl Tracker {
             process: self.owner(socket),
             since_ns: entry.since_ns,
         }));
+    }
+
+    /// A change that was missed.
+    pub(super) fn infer(&mut self, socket: SocketId, to: State, at_ns: u64) {
+        self.step(socket, Step::new(at_ns, to, Evidence::Inferred));
     }
 
     /// The last change of a socket that no full socket stands for any more.

@@ -7,7 +7,8 @@
 
 #include "../../sys/record.bpf.h"
 
-#define OWNER_SLOTS (1 << 16)
+/* Small enough to stay in a processor cache. */
+#define OWNER_SLOTS (1 << 14)
 
 struct {
 	MAP_UINT(type, BPF_MAP_TYPE_ARRAY);
@@ -19,7 +20,7 @@ struct {
 /* Whether this pair was not told yet; from now on it was. */
 INLINE int is_new_owner(u64 cookie, u32 tgid)
 {
-	u32 slot = (cookie * 0x9e3779b97f4a7c15ull) >> 48;
+	u32 slot = (cookie * 0x9e3779b97f4a7c15ull) >> 50;
 	u64 told = cookie << 24 ^ tgid;
 	u64 *known = bpf_map_lookup_elem(&owners, &slot);
 
