@@ -34,5 +34,5 @@ pub use namespace::Namespace;
 pub use process::Processes;
 #[cfg(feature = "events")]
 pub use session::{Scope, Session, SessionError, SessionOptions};
-pub use snapshot::{Snapshot, SnapshotError, Socket, SocketTimer};
+pub use snapshot::{Snapshot, SnapshotError, Socket, SocketTimer, TcpInfo};
 pub use tracker::{Change, Evidence, Existing, Report, Tracker, TrackerOptions, Why};

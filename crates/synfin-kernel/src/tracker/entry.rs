@@ -39,7 +39,7 @@ pub(super) struct Entry {
     pub(super) untold_syn_ns: Option<u64>,
     /// The full socket's counters, until the connection's last change is told.
     pub(super) counters: Option<Counters>,
-    /// When it is given up in silence, if nothing else ends it.
+    /// When it is taken to have ended, if nothing is heard of it.
     pub(super) deadline_ns: Option<u64>,
 }
 
