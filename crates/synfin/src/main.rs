@@ -7,6 +7,8 @@ mod commands;
 mod comments;
 mod failure;
 mod interrupt;
+#[cfg(feature = "kernel")]
+mod kernel;
 mod output;
 mod progress;
 mod session;
@@ -52,6 +54,10 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Read(args) => commands::read::run(&args),
         Command::Trace(args) => commands::trace::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        #[cfg(feature = "kernel")]
+        Command::States(args) => commands::states::run(&args),
+        #[cfg(feature = "kernel")]
+        Command::Sockets(args) => commands::sockets::run(&args),
         Command::Completions(args) => commands::pages::completions(&args),
         Command::Man(args) => commands::pages::man(&args),
     }

@@ -3,4 +3,8 @@
 pub(crate) mod demo;
 pub(crate) mod pages;
 pub(crate) mod read;
+#[cfg(feature = "kernel")]
+pub(crate) mod sockets;
+#[cfg(feature = "kernel")]
+pub(crate) mod states;
 pub(crate) mod trace;

@@ -146,6 +146,14 @@ fn now_ns() -> u64 {
 }
 
 /// What the user typed, for a hint that can be typed again.
-fn command_line() -> String {
-    std::env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
+pub(crate) fn command_line() -> String {
+    let words = std::env::args().map(|word| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+        if !word.is_empty() && word.chars().all(is_plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
