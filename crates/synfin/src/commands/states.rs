@@ -66,7 +66,8 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
             // What has happened up to here is told before the end.
             stopper.stop();
         }
-        let wait = left.unwrap_or(WAIT).min(WAIT);
+        // Not even looking for the stop would be an end without what is held back.
+        let wait = left.filter(|left| !left.is_zero()).map_or(WAIT, |left| left.min(WAIT));
         let polled = session.poll(Some(wait), |report| print.on_report(&report))?;
         print.flush()?;
         if polled == Polled::Stopped {

@@ -155,6 +155,7 @@ impl<'b> Object<'b> {
             Why::Error(_) => ("error", None),
             Why::Expired => ("expired", None),
             Why::Reused => ("reused", None),
+            Why::NoRoom => ("no-room", None),
             _ => ("other", None),
         };
         let out = self.key("why");

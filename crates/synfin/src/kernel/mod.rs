@@ -70,7 +70,7 @@ pub(crate) fn tell_missing(report: &[Capability], is_verbose: bool) {
     let missing = || report.iter().filter(|capability| !capability.is_working());
     if is_verbose {
         for capability in missing() {
-            if let Status::Missing(why) = &capability.status {
+            if let Status::Missing { why, .. } = &capability.status {
                 eprintln!("not available: {} ({why}): {}", capability.name, capability.without);
             }
         }

@@ -80,6 +80,7 @@ impl fmt::Display for Because {
                 f.write_str(text.split(" (os error").next().unwrap_or_default())
             }
             Why::Expired => f.write_str("time is over"),
+            Why::NoRoom => f.write_str("no room for TIME-WAIT: net.ipv4.tcp_max_tw_buckets"),
             Why::Reused => f.write_str("a new connection took its place"),
             _ => f.write_str("for a reason of the kernel's"),
         }
