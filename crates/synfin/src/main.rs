@@ -2,6 +2,7 @@
 //!
 //! The command line is thin: it opens sources, hands observations to the tracker and findings to the printer.
 
+mod beside;
 mod cli;
 mod commands;
 mod comments;
@@ -13,6 +14,7 @@ mod output;
 mod progress;
 mod session;
 mod targets;
+mod told;
 
 use std::process::ExitCode;
 

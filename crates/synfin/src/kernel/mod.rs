@@ -1,6 +1,7 @@
 //! What the commands that ask Linux's own TCP share.
 
 pub(crate) mod filter;
+pub(crate) mod fuse;
 pub(crate) mod json;
 pub(crate) mod out;
 pub(crate) mod span;

@@ -65,6 +65,11 @@ impl Child {
         }
     }
 
+    /// Its number.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The status to exit with: the command's own, or, as shells have it, 128 and the number of the signal that ended
     /// it. A command that still runs is asked to end.
     pub(super) fn finish(mut self) -> Result<u8, Failure> {
