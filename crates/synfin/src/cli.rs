@@ -55,6 +55,8 @@ pub(crate) enum Command {
     /// Show all sockets, with their states and processes
     #[cfg(feature = "kernel")]
     Sockets(SocketsArgs),
+    /// Say what works on this machine, what does not, and what to type
+    Doctor(DoctorArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print a manual page
@@ -135,6 +137,14 @@ pub(crate) struct DemoArgs {
     pub(crate) write: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) view: ViewArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status: 0 everything works, 1 something is missing, 2 an error.")]
+pub(crate) struct DoctorArgs {
+    /// Say what is lost without each thing, and what it gives
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Args, Debug)]

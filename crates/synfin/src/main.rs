@@ -60,6 +60,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::States(args) => commands::states::run(&args),
         #[cfg(feature = "kernel")]
         Command::Sockets(args) => commands::sockets::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Completions(args) => commands::pages::completions(&args),
         Command::Man(args) => commands::pages::man(&args),
     }

@@ -1,6 +1,7 @@
 //! What each subcommand does.
 
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod pages;
 pub(crate) mod read;
 #[cfg(feature = "kernel")]

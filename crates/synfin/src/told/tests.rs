@@ -13,7 +13,7 @@ fn address() -> impl Strategy<Value = SocketAddr> {
 }
 
 fn process() -> impl Strategy<Value = Process> {
-    (1.., "[a-zé]{0,9}").prop_map(|(pid, name)| Process { pid, name: ProcessName::new(name.as_bytes()) })
+    (1_u32.., "[a-zé]{0,9}").prop_map(|(pid, name)| Process { pid, name: ProcessName::new(name.as_bytes()) })
 }
 
 prop_compose! {
