@@ -1,0 +1,12 @@
+//! Two endpoints over a link, in virtual time.
+
+#[cfg(test)]
+mod figures;
+#[cfg(test)]
+mod link;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod transfer;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,131 @@
+//! Whole conversations over links of all kinds.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use synfin_tcp::{Algorithm, ConnectionConfig, Event, ReadOutcome};
+use synfin_wire::State;
+
+use crate::world::{Host, World};
+
+const DELAY: Duration = Duration::from_millis(10);
+
+fn stream(len: usize) -> Bytes {
+    (0..len).map(|i| (i * 31 % 251) as u8).collect::<Vec<u8>>().into()
+}
+
+/// A sends `len` octets and closes, B reads all of it and closes. Returns the time that took.
+fn send_all(world: &mut World, len: usize) -> Duration {
+    let (a, b, _) = world.connected();
+    let data = stream(len);
+    let (mut written, mut read) = (0, Vec::new());
+    let start = world.now;
+    world.run_until(Duration::from_secs(3600), "transfer", |world| {
+        let now = world.now;
+        if let Some(connection) = world.a.connection_mut(a) {
+            while written < len {
+                let taken = connection.write(&data.slice(written..)).unwrap();
+                written += taken;
+                if taken == 0 {
+                    break;
+                }
+            }
+            if written == len {
+                connection.shutdown(now);
+            }
+        }
+        let connection = world.b.connection_mut(b).unwrap();
+        loop {
+            match connection.read(now, usize::MAX) {
+                ReadOutcome::Data(chunk) => read.extend_from_slice(&chunk),
+                ReadOutcome::Blocked => return false,
+                ReadOutcome::Finished => return true,
+                ReadOutcome::Failed(error) => panic!("{error}"),
+            }
+        }
+    });
+    assert!(read == data, "{} of {} octets, or others", read.len(), data.len());
+    let took = world.now.since(start);
+    let now = world.now;
+    world.b.close(now, b);
+    world.a.close(now, a);
+    world.run_for(Duration::from_secs(600));
+    assert_eq!((world.a.states().count(), world.b.states().count()), (0, 0));
+    assert_eq!((world.a.poll_timeout(), world.b.poll_timeout()), (None, None));
+    took
+}
+
+fn world() -> World {
+    World::new(ConnectionConfig::default(), ConnectionConfig::default(), DELAY)
+}
+
+#[test]
+fn a_megabyte_over_a_perfect_link() {
+    let mut world = world();
+    let took = send_all(&mut world, 1_000_000);
+    assert!(took < Duration::from_millis(260), "{took:?}");
+    assert_eq!(
+        world.watcher.states(Host::A.address(5000)),
+        [
+            State::Closed,
+            State::SynSent,
+            State::Established,
+            State::FinWait1,
+            State::FinWait2,
+            State::TimeWait,
+            State::Closed
+        ]
+    );
+    assert_eq!(
+        world.watcher.states(Host::B.address(80)),
+        [
+            State::Listen,
+            State::SynReceived,
+            State::Established,
+            State::CloseWait,
+            State::LastAck,
+            State::Closed
+        ]
+    );
+}
+
+#[test]
+fn losses_are_repaired_with_every_combination_of_options() {
+    for sack in [false, true] {
+        for timestamps in [false, true] {
+            for congestion in [Algorithm::NewReno, Algorithm::Cubic] {
+                let config = ConnectionConfig { sack, timestamps, congestion, ..ConnectionConfig::default() };
+                let mut world = World::new(config.clone(), config, DELAY);
+                world.a_to_b.loss = 30;
+                world.b_to_a.loss = 30;
+                let took = send_all(&mut world, 1_000_000);
+                println!("sack {sack} timestamps {timestamps} {congestion:?}: {took:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slow_link_with_a_short_queue() {
+    let mut world = world();
+    world.a_to_b.rate = Some(1_000_000);
+    let took = send_all(&mut world, 3_000_000);
+    assert!(took < Duration::from_millis(3600), "{took:?}");
+}
+
+#[test]
+fn pacing_delivers_too() {
+    let config = ConnectionConfig { pacing: true, ..ConnectionConfig::default() };
+    let mut world = World::new(config.clone(), config, DELAY);
+    let took = send_all(&mut world, 1_000_000);
+    assert!(took < Duration::from_millis(600), "{took:?}");
+}
+
+#[test]
+fn connected_is_said_on_both_sides() {
+    let mut world = world();
+    let (a, b, _) = world.connected();
+    assert_eq!(world.a.poll_event(), Some((a, Event::Connected)));
+    world.flush();
+    assert_eq!(world.b.poll_event(), Some((b, Event::Connected)));
+}
