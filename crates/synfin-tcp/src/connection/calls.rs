@@ -107,7 +107,11 @@ impl<O: Observer> Connection<O> {
         }
         match self.state {
             State::Closed | State::Listen => {}
-            State::SynSent => self.close_with(now, None),
+            State::SynSent => {
+                // "Return 'error: closing' responses to any queued SENDs."
+                let error = (self.snd.queue.len() > 0).then_some(ConnectionError::Aborted);
+                self.close_with(now, error);
+            }
             State::SynReceived => {
                 self.snd.fin = Fin::Queued;
                 if self.snd.queue.len() == 0 {

@@ -97,6 +97,8 @@ struct Delivery {
     oldest: Option<Instant>,
     newest: Option<Instant>,
     is_any_resent: bool,
+    /// Whether the timestamp echo may tell more than one round trip.
+    is_echo_ambiguous: bool,
     rate: Newest,
     /// A segment from before the timeout that was never sent again: it, and not a retransmission, has arrived.
     is_any_original: bool,
@@ -214,6 +216,9 @@ impl Sender {
             rate.on_delivered(ack.now, sent, &mut delivery.rate);
             if sent.was_retransmitted {
                 delivery.is_any_resent = true;
+                // The echo is of an earlier transmission, but there was time for an answer to the last one: perhaps the
+                // first acknowledgement was lost, and the time since the first transmission is no round trip.
+                delivery.is_echo_ambiguous |= is_older && ack.now.since(sent.sent_at) >= min_rtt;
             } else {
                 delivery.is_any_original |= sent.end().is_at_or_before(recover);
                 delivery.oldest = Some(delivery.oldest.map_or(sent.sent_at, |at| at.min(sent.sent_at)));
@@ -250,7 +255,7 @@ impl Sender {
         let by_record = delivery.oldest.filter(|_| !delivery.is_any_resent).map(|at| ack.now.since(at));
         let by_echo = || {
             let (clock, (_, echo)) = ack.clock.zip(ack.options.timestamps)?;
-            (advanced > 0).then(|| clock.age(ack.now, echo)).flatten()
+            (advanced > 0 && !delivery.is_echo_ambiguous).then(|| clock.age(ack.now, echo)).flatten()
         };
         if let Some(sample) = by_record.or_else(by_echo) {
             self.rtt.on_sample(sample, ack.rto);

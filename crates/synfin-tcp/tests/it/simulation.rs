@@ -9,6 +9,7 @@ use bytes::Bytes;
 use synfin_tcp::{
     Algorithm, ConnectionConfig, ConnectionId, Event, Instant, KeepAlive, ListenerId, ReadOutcome, RtoConfig,
 };
+use synfin_wire::State;
 
 use crate::link::{Link, Random};
 use crate::world::{Host, World};
@@ -44,13 +45,15 @@ fn text(seed: u64, len: usize) -> Bytes {
 }
 
 impl User {
-    fn new(host: Host, seed: u64, random: &mut Random, now: Instant) -> Self {
+    fn new(host: Host, seed: u64, random: &mut Random, now: Instant, step: u64) -> Self {
         let len = match random.below(4) {
             0 => 0,
             1 => random.below(100),
             2 => random.below(20_000),
             _ => random.below(150_000),
         };
+        // What has to go octet by octet takes its time on a bad link.
+        let len = len.min(300 * step);
         let aborts = random.chance(80);
         Self {
             host,
@@ -94,7 +97,9 @@ impl User {
                 Err(_) => break,
             }
         }
-        if self.written == self.text.len() && !self.has_shut && is_due && self.random.chance(300) {
+        // To close before the connection is open is to give it up.
+        let patience = if connection.state() == State::SynSent { 5 } else { 300 };
+        if self.written == self.text.len() && !self.has_shut && is_due && self.random.chance(patience) {
             self.has_shut = true;
             connection.shutdown(now);
         }
@@ -167,6 +172,9 @@ const LIMIT: Duration = Duration::from_secs(4 * 3600);
 fn run(seed: u64, is_told: bool) -> (u64, bool) {
     let mut random = Random::new(seed);
     let (config_a, config_b) = (random_config(&mut random), random_config(&mut random));
+    let step =
+        [&config_a, &config_b].iter().map(|c| c.send_buffer.min(c.receive_buffer).min(c.mtu - 40)).min();
+    let step = u64::from(step.unwrap_or(1));
     if is_told {
         println!("A: {config_a:?}\nB: {config_b:?}");
     }
@@ -178,8 +186,8 @@ fn run(seed: u64, is_told: bool) -> (u64, bool) {
         world.is_loud = true;
     }
     let listener: ListenerId = world.b.listen(Host::B.address(80), 10, None).unwrap();
-    let mut a = User::new(Host::A, seed, &mut random, world.now);
-    let mut b = User::new(Host::B, !seed, &mut random, world.now);
+    let mut a = User::new(Host::A, seed, &mut random, world.now, step);
+    let mut b = User::new(Host::B, !seed, &mut random, world.now, step);
     let is_simultaneous = random.chance(50);
     if is_simultaneous {
         // Both connect at once: RFC 9293 figure 7.
@@ -197,7 +205,9 @@ fn run(seed: u64, is_told: bool) -> (u64, bool) {
         for host in [Host::A, Host::B] {
             while let Some((_, event)) = world.endpoint(host).poll_event() {
                 let user = if host == Host::A { &mut a } else { &mut b };
-                user.error |= matches!(event, Event::Closed(Some(_)));
+                if let Event::Closed(Some(_)) = event {
+                    user.error = true;
+                }
             }
         }
         world.flush();
@@ -242,5 +252,5 @@ fn every_octet_once_and_in_order_or_an_error() {
         }
     }
     println!("{runs} runs, {whole} of them whole, {segments} segments");
-    assert!(whole > runs / 2, "only {whole} of {runs} were whole");
+    assert!(whole > runs * 3 / 4, "only {whole} of {runs} were whole");
 }
