@@ -154,7 +154,9 @@ impl Sender {
     /// Rules (2) and (3) of RFC 9293 section 3.8.6.2.1.
     // RFC 9293 MUST-38: sender SWS avoidance; SHLD-7: Nagle; MUST-60: no data waits forever.
     fn may_send_short(&self, tail: u32, is_all: bool, limits: &Limits) -> bool {
-        let is_quiet = !limits.is_nagle || self.board.is_empty() || self.fin == Fin::Queued;
+        // The end of the stream, and urgent data, have nothing to wait for.
+        let is_last = self.fin == Fin::Queued || self.up.is_some();
+        let is_quiet = !limits.is_nagle || self.board.is_empty() || is_last;
         is_quiet && (is_all || tail >= self.max_wnd / 2)
     }
 

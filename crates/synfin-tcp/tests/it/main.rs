@@ -5,6 +5,10 @@ mod figures;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod transfer;

@@ -15,7 +15,7 @@ use crate::link::{Link, Random};
 use crate::world::{Host, World};
 
 /// Runs without `SYNFIN_RUNS`: as many as take a few seconds.
-const RUNS: u64 = 400;
+const RUNS: u64 = 150;
 
 /// One user at one end.
 struct User {

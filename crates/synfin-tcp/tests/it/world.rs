@@ -11,8 +11,8 @@ use synfin_tcp::{
     Burst, Checksum, Config, ConnectionConfig, ConnectionId, Ecn, Endpoint, Incoming, Instant, ListenerId,
     Observer, Outgoing, Variables,
 };
-use synfin_wire::tcp::Segment;
-use synfin_wire::{SocketId, State, StateChange};
+use synfin_wire::tcp::{Flags, Header, OptionsBuf, Segment};
+use synfin_wire::{SeqNumber, SocketId, State, StateChange};
 
 use crate::link::Link;
 
@@ -86,6 +86,8 @@ pub(crate) struct World {
     /// Drops the segments that this says.
     pub(crate) filter: Option<Filter>,
     pub(crate) sent: u64,
+    /// Initial sequence numbers, for relative ones in the log.
+    pub(crate) iss: (Option<SeqNumber>, Option<SeqNumber>),
     /// Prints every segment.
     pub(crate) is_loud: bool,
 }
@@ -109,6 +111,7 @@ impl World {
             log: None,
             filter: None,
             sent: 0,
+            iss: (None, None),
             is_loud: false,
         }
     }
@@ -160,7 +163,12 @@ impl World {
             );
         }
         if let Some(log) = &mut self.log {
-            log.push(format!("{from:?} {}", describe(&segment)));
+            let (ours, theirs) = match from {
+                Host::A => (&mut self.iss.0, self.iss.1),
+                Host::B => (&mut self.iss.1, self.iss.0),
+            };
+            let base = *ours.get_or_insert(segment.header.seq);
+            log.push(format!("{from:?} {}", describe(&segment, base, theirs)));
         }
         if self.filter.as_mut().is_some_and(|filter| filter(from, &segment)) {
             return;
@@ -256,11 +264,75 @@ impl World {
     }
 }
 
-/// A segment in words: flags, length, and what options there are.
-pub(crate) fn describe(segment: &Segment<'_>) -> String {
-    let mut line = segment.header.flags.to_string();
+/// The configuration of tests that look at single segments: no options, so that lines are short.
+pub(crate) fn plain() -> ConnectionConfig {
+    ConnectionConfig {
+        timestamps: false,
+        sack: false,
+        window_scaling: false,
+        msl: Duration::from_secs(30),
+        ..ConnectionConfig::default()
+    }
+}
+
+/// A segment in words, with relative numbers.
+pub(crate) fn describe(segment: &Segment<'_>, ours: SeqNumber, theirs: Option<SeqNumber>) -> String {
+    let header = &segment.header;
+    let mut line = format!("{} seq {}", header.flags, header.seq.distance_from(ours));
+    if header.flags.ack() {
+        line += &format!(" ack {}", header.ack.distance_from(theirs.unwrap_or_default()));
+    }
     if segment.payload_len > 0 {
         line += &format!(" len {}", segment.payload_len);
     }
     line
+}
+
+impl World {
+    /// What was sent since the last time.
+    pub(crate) fn taken(&mut self) -> Vec<String> {
+        self.flush();
+        std::mem::take(self.log.get_or_insert_default())
+    }
+
+    /// Lets everything that is on its way arrive, and what it causes, but waits for no timer.
+    pub(crate) fn settle(&mut self) {
+        self.flush();
+        while let Some((&(at, order), _)) = self.in_flight.first_key_value() {
+            self.now = self.now.max(Instant::from_nanos(at));
+            let (from, packet) = self.in_flight.remove(&(at, order)).unwrap();
+            self.deliver(from, &packet);
+            self.flush();
+        }
+    }
+
+    /// Throws away what is on its way.
+    pub(crate) fn lose_all(&mut self) {
+        self.flush();
+        self.in_flight.clear();
+    }
+
+    /// Hands a segment to the other host as if `from` had sent it, now or long ago.
+    pub(crate) fn inject(
+        &mut self,
+        from: Host,
+        ports: (u16, u16),
+        flags: Flags,
+        seq: SeqNumber,
+        ack: SeqNumber,
+    ) {
+        let header = Header {
+            source_port: ports.0,
+            destination_port: ports.1,
+            seq,
+            ack,
+            flags,
+            window: 1000,
+            ..Header::default()
+        };
+        let mut bytes = vec![0; 20];
+        header.emit(&OptionsBuf::new(), &mut bytes).unwrap();
+        Header::fill_checksum(&mut bytes, from.ip(), from.other().ip());
+        self.deliver(from, &bytes.into());
+    }
 }
