@@ -173,6 +173,9 @@ impl<O: Observer> Connection<O> {
         connection.on_peer_syn(handshake.irs);
         connection.syn_sent_at = handshake.syn_sent_at;
         connection.attempts = handshake.syn_retransmissions;
+        for _ in 0..handshake.syn_retransmissions {
+            connection.snd.rtt.on_timeout();
+        }
         connection.last_received = now;
         connection
     }

@@ -174,6 +174,10 @@ impl<O: Observer + Clone> Endpoint<O> {
             self.wheel.remove(record.timer);
             self.table.remove(&Tuple::new(record.local, record.remote));
         }
+        if self.time_wait_order.len() > 64 + 2 * self.time_wait.len() {
+            let time_wait = &self.time_wait;
+            self.time_wait_order.retain(|&key| time_wait.get(key).is_some());
+        }
         // Those that have gone are in front more often than not.
         while self.time_wait_order.front().is_some_and(|&key| self.time_wait.get(key).is_none()) {
             self.time_wait_order.pop_front();

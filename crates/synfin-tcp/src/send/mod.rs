@@ -60,8 +60,8 @@ pub(crate) struct Sender {
     rack: Rack,
     /// When the last segment with text was sent.
     last_sent: Instant,
-    /// Whether the congestion window was what stopped the last transmission.
-    is_cwnd_limited: bool,
+    /// The congestion window was in full use until this was sent: acknowledgements up to here may widen it.
+    limited_until: SeqNumber,
 }
 
 /// Our FIN.
@@ -97,7 +97,7 @@ impl Sender {
             retransmissions: 0,
             rack: Rack::new(iss),
             last_sent: Instant::ZERO,
-            is_cwnd_limited: false,
+            limited_until: iss,
         }
     }
 

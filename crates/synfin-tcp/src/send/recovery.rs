@@ -57,7 +57,7 @@ enum Frto {
     /// The first segment was sent again; nothing was acknowledged since.
     AwaitFirst,
     /// It was acknowledged; two new segments will tell.
-    AwaitSecond,
+    AwaitSecond { is_new_sent: bool },
 }
 
 /// An acknowledgement within `snd.una` to `snd.nxt`.
@@ -125,13 +125,20 @@ impl Recovery {
 
     /// Whether F-RTO wants new data rather than retransmissions.
     pub(crate) fn wants_new_data(&self) -> bool {
-        self.phase == Phase::Loss(Frto::AwaitSecond)
+        matches!(self.phase, Phase::Loss(Frto::AwaitSecond { .. }))
     }
 
-    /// F-RTO had no new data to send: it can't tell.
-    pub(crate) fn on_nothing_new(&mut self) {
-        if self.wants_new_data() {
-            self.phase = Phase::Loss(Frto::Off);
+    /// F-RTO tried to send new data. If none was ever sent, it can't tell, and gives up.
+    pub(crate) fn may_wait_for_new_data(&mut self, is_any_sent: bool) -> bool {
+        match &mut self.phase {
+            Phase::Loss(Frto::AwaitSecond { is_new_sent }) if *is_new_sent || is_any_sent => {
+                *is_new_sent = true;
+                true
+            }
+            _ => {
+                self.phase = Phase::Loss(Frto::Off);
+                false
+            }
         }
     }
 
@@ -174,17 +181,22 @@ impl Sender {
             self.congestion.set_cwnd(self.congestion.ssthresh());
         }
         self.on_ecn_echo(ack, flight_before);
-        let was_open = self.recovery.is_open();
+        let phase_before = self.recovery.phase;
+        let is_limited = self.una_before(advanced).is_before(self.limited_until);
         self.leave_recovery(ack, &delivery, advanced);
-        let look_again = self.find_losses(ack, advanced, flight_before);
+        let (is_any_lost, look_again) = self.find_losses(ack, advanced, flight_before);
         match &mut self.recovery.phase {
             Phase::Recovery(prr) => {
                 let pipe = self.board.pipe().saturating_sub(self.recovery.dup_acks.saturating_mul(self.mss));
                 let count = prr.on_ack(delivered, pipe, self.congestion.ssthresh(), self.mss);
-                // RFC 6937 section 3: the first retransmission goes out at once.
-                let count = if was_open { count.max(self.mss) } else { count };
+                // RFC 6937 section 3: the first retransmission goes out at once; and so does the one that a partial
+                // acknowledgement asks for (RFC 6582 section 3.2 step 3).
+                let is_due = phase_before == Phase::Open || (!ack.is_sack && is_any_lost);
+                let count = if is_due { count.max(self.mss) } else { count };
                 self.congestion.set_cwnd(pipe.saturating_add(count));
             }
+            // What ends a recovery widens nothing: the window is what the reduction has left.
+            Phase::Open if matches!(phase_before, Phase::Recovery(_)) => {}
             Phase::Open | Phase::Loss(_) => self.congestion.on_ack(&AckEvent {
                 now: ack.now,
                 acked: advanced,
@@ -192,7 +204,7 @@ impl Sender {
                 nxt: self.nxt,
                 rtt,
                 srtt: self.rtt.srtt(),
-                is_cwnd_limited: self.is_cwnd_limited || !was_open,
+                is_cwnd_limited: is_limited || phase_before != Phase::Open,
             }),
         }
         AckOutcome { advanced, is_news: delivery.octets > 0, look_again }
@@ -309,9 +321,8 @@ impl Sender {
                 ack.clock.is_some() && TimestampClock::is_before(echo, first)
             });
         // RFC 5682 section 3, step 3: after the first, something arrives that was not sent again.
-        let is_frto = recovery.phase == Phase::Loss(Frto::AwaitSecond)
-            && delivery.is_any_original
-            && self.una.is_before(recovery.recover);
+        let is_frto =
+            recovery.wants_new_data() && delivery.is_any_original && self.una.is_before(recovery.recover);
         if advanced > 0 {
             // Only the first acceptable acknowledgement can tell.
             recovery.first_resent = None;
@@ -333,15 +344,21 @@ impl Sender {
             return;
         }
         recovery.phase = match recovery.phase {
-            Phase::Loss(Frto::AwaitFirst) if advanced > 0 => Phase::Loss(Frto::AwaitSecond),
+            Phase::Loss(Frto::AwaitFirst) if advanced > 0 => {
+                Phase::Loss(Frto::AwaitSecond { is_new_sent: false })
+            }
             Phase::Loss(Frto::AwaitFirst) if delivery.octets == 0 => recovery.phase,
             Phase::Loss(_) => Phase::Loss(Frto::Off),
             other => other,
         };
     }
 
-    /// Marks losses, and enters recovery with the first.
-    fn find_losses(&mut self, ack: &Ack<'_>, advanced: u32, flight: u32) -> Option<Duration> {
+    fn una_before(&self, advanced: u32) -> SeqNumber {
+        self.una - advanced
+    }
+
+    /// Marks losses, and enters recovery with the first. Returns whether there were any, and when to look again.
+    fn find_losses(&mut self, ack: &Ack<'_>, advanced: u32, flight: u32) -> (bool, Option<Duration>) {
         let (is_any_lost, look_again) = if ack.is_sack {
             let context = self.rack_context(ack.now);
             self.rack.detect_loss(&mut self.board, &context)
@@ -351,7 +368,7 @@ impl Sender {
         if is_any_lost {
             self.enter_recovery(flight);
         }
-        look_again
+        (is_any_lost, look_again)
     }
 
     /// RFC 6582 section 3.2: three duplicates, and in recovery every partial acknowledgement, are one loss each.

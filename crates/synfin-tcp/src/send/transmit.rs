@@ -53,8 +53,7 @@ impl Sender {
             return Some(next);
         }
         let next = self.next_new(now, limits);
-        if next.is_none() && self.recovery.wants_new_data() {
-            self.recovery.on_nothing_new();
+        if self.recovery.wants_new_data() && !self.recovery.may_wait_for_new_data(next.is_some()) {
             return self.next_lost(now, limits, timestamp);
         }
         next
@@ -114,7 +113,6 @@ impl Sender {
 
     /// New data, as much as the windows, Nagle and SWS avoidance let go.
     fn next_new(&mut self, now: Instant, limits: &Limits) -> Option<Next> {
-        self.is_cwnd_limited = false;
         let unsent = self.unsent();
         let fin = u32::from(self.fin == Fin::Queued);
         if unsent + fin == 0 {
@@ -133,13 +131,10 @@ impl Sender {
         let most = BURST_MAX.max(size).min(size.saturating_mul(limits.segments));
         let len = unsent.min(usable).min(most);
         if len > room && room < size {
-            self.is_cwnd_limited = true;
+            self.limited_until = self.nxt;
             return None;
         }
         let mut len = len.min(room);
-        if len < unsent && len < usable {
-            self.is_cwnd_limited = len >= room - room % size;
-        }
         let tail = len % size;
         if tail > 0 && !self.may_send_short(tail, len == unsent, limits) {
             len -= tail;
@@ -193,6 +188,9 @@ impl Sender {
         }
         self.recovery.on_sent(len + u32::from(is_fin));
         self.last_sent = now;
+        if self.in_flight().saturating_add(size) > self.congestion.cwnd() {
+            self.limited_until = self.nxt;
+        }
         let mut flags = Flags::NONE;
         if is_fin {
             self.fin = Fin::Sent;

@@ -129,3 +129,12 @@ fn connected_is_said_on_both_sides() {
     world.flush();
     assert_eq!(world.b.poll_event(), Some((b, Event::Connected)));
 }
+
+/// Slow start from ten segments doubles the flight each round trip: 14, 29, 58, 116, 232, 464, 928 kB. A megabyte is
+/// through after the eighth flight at the latest.
+#[test]
+fn slow_start_is_as_fast_as_it_may_be() {
+    let mut world = world();
+    let took = send_all(&mut world, 900_000);
+    assert!(took <= Duration::from_millis(8 * 20), "{took:?}");
+}
