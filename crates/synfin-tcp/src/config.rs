@@ -60,10 +60,12 @@ pub struct ConnectionConfig {
     // RFC 9293 MUST-40: less than 0.5 s, whatever is asked for: see `receive::delayed_ack`.
     pub delayed_ack: Duration,
     /// Congestion control.
+    // RFC 9293 MAY-18: one of several.
     pub congestion: Algorithm,
     /// Leave slow start before it overshoots (RFC 9406).
     pub hystart: bool,
-    /// Spread segments over the round trip instead of sending them as fast as acknowledgements allow.
+    /// Spread segments over the round trip instead of sending them as fast as acknowledgements allow. Then slow start
+    /// may grow by everything that one acknowledgement covers (RFC 9406 section 4.3), however much that is.
     pub pacing: bool,
     /// Initial window in segments (RFC 6928: 10).
     pub initial_window: u32,
@@ -90,7 +92,7 @@ pub struct ConnectionConfig {
     // RFC 9293 MUST-49: configurable.
     pub ttl: u8,
     /// Differentiated services code point, 6 bits.
-    // RFC 9293 MUST-48: the application can set it.
+    // RFC 9293 MUST-48: the application can set it; SHLD-22: it is passed on unchanged.
     pub dscp: u8,
 }
 
@@ -181,7 +183,7 @@ impl Default for ConnectionConfig {
             delayed_ack: Duration::from_millis(40),
             congestion: Algorithm::Cubic,
             hystart: true,
-            pacing: false,
+            pacing: true,
             initial_window: 10,
             rto: RtoConfig::default(),
             r1: 3,

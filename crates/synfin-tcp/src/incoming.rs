@@ -110,8 +110,8 @@ impl Incoming {
 
 impl KnownOptions {
     /// Reads what can be read; what follows a broken option is not looked at.
-    // RFC 9293 MUST-5, MUST-6, MUST-7: options in any segment, unknown ones ignored by their length, and a length
-    // that cannot be true harms nobody.
+    // RFC 9293 MUST-4, MUST-5, MUST-6, MUST-7, MUST-64, MUST-68: options in any segment and at any octet, unknown ones
+    // ignored by their length, and a length that cannot be true harms nobody.
     #[must_use]
     pub fn read(segment: &Segment<'_>) -> Self {
         let mut known = Self::default();

@@ -183,6 +183,7 @@ impl Agreed {
 
 impl Offer {
     /// The options of a SYN, in the order that is most common.
+    // RFC 9293 MUST-69: what is left of the last word is zero (`OptionsBuf::padded`).
     // RFC 9293 MAY-3, SHLD-5: the MSS option is in every SYN; MUST-65: and in nothing but SYNs.
     pub(crate) fn options(&self) -> OptionsBuf {
         let mut options = OptionsBuf::new();

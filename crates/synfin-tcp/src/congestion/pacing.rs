@@ -7,8 +7,14 @@ use core::time::Duration;
 
 use crate::time::{Instant, nanos};
 
-/// Octets that may leave back to back after a pause, in segments.
-const BURST: u32 = 10;
+/// Segments that may leave back to back: the initial window may, so others may too.
+const BURST_MIN: u32 = 10;
+
+/// Segments that leave back to back however fast the path: what devices with segmentation offload take.
+const BURST_MAX: u32 = 42;
+
+/// A fast path gets bursts of this time, so that it does not cost a timer each.
+const BURST_TIME_NS: u64 = 1_000_000;
 
 /// When the next segment may leave.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +26,14 @@ impl Pacer {
     /// The time before which nothing may be sent, if that is not over yet.
     pub(crate) fn blocked_until(&self, now: Instant) -> Option<Instant> {
         (self.next > now).then_some(self.next)
+    }
+
+    /// Segments that may leave back to back.
+    pub(crate) fn burst(cwnd: u32, mss: u32, srtt: Option<Duration>) -> u32 {
+        let Some(srtt) = srtt else { return BURST_MAX };
+        let octets = u64::from(cwnd).saturating_mul(BURST_TIME_NS) / nanos(srtt).max(1);
+        let segments = octets / u64::from(mss.max(1));
+        u32::try_from(segments).unwrap_or(BURST_MAX).clamp(BURST_MIN, BURST_MAX)
     }
 
     /// Octets were sent.
@@ -39,7 +53,7 @@ impl Pacer {
             u64::try_from(ns).unwrap_or(u64::MAX)
         };
         // Time that was not used is credit for one burst, no more.
-        let credit = time_for(mss.saturating_mul(BURST));
+        let credit = time_for(mss.saturating_mul(Self::burst(cwnd, mss, Some(srtt))));
         let floor = now.as_nanos().saturating_sub(credit);
         self.next = Instant::from_nanos(self.next.as_nanos().max(floor).saturating_add(time_for(octets)));
     }

@@ -1,9 +1,12 @@
 //! User calls (RFC 9293 sections 3.9.1 and 3.10.2 to 3.10.5).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use synfin_wire::State;
 
 use super::{Connection, ConnectionError, Reset};
+use crate::config::ConnectionConfig;
 use crate::observer::Observer;
 use crate::send::Fin;
 use crate::time::Instant;
@@ -97,6 +100,23 @@ impl<O: Observer> Connection<O> {
     pub fn urgent(&self) -> Option<u32> {
         let up = self.rcv.up?;
         u32::try_from(up.distance_from(self.rcv.user())).ok()
+    }
+
+    /// Settings in force.
+    #[must_use]
+    pub fn config(&self) -> &ConnectionConfig {
+        &self.config
+    }
+
+    /// Changes settings of this connection alone. What the handshake has settled stays as it is.
+    // RFC 9293 MUST-17, MUST-21, MUST-24: Nagle, R2 and keep-alives of a single connection, at any time; SHLD-21: so
+    // can the Differentiated Services field.
+    pub fn reconfigure(&mut self, now: Instant, change: impl FnOnce(&mut ConnectionConfig)) {
+        change(Arc::make_mut(&mut self.config));
+        self.timers.stop(Timer::KeepAlive);
+        if self.state.is_synchronized() && self.state != State::TimeWait {
+            self.start_keep_alive(now);
+        }
     }
 
     /// CLOSE: no more octets will be written. What is queued is still sent, and the other direction stays open.

@@ -1,5 +1,6 @@
 //! What the user hears of a connection (RFC 9293 section 3.9.1.8).
 //!
+//! They are there for whoever asks: who does not want to hear of soft errors passes them over.
 //! Events say that something has changed, not how often: several of one kind are one.
 
 use super::Connection;
@@ -7,6 +8,7 @@ use crate::icmp::Unreachable;
 use crate::observer::Observer;
 
 /// Something has changed.
+// RFC 9293 MUST-47: soft errors are reported; SHLD-20: nobody has to listen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event {

@@ -5,6 +5,7 @@ use synfin_wire::State;
 use synfin_wire::tcp::{Flags, Header, OptionsBuf, SackBlock};
 
 use super::{Connection, Reset};
+use crate::congestion::Pacer;
 use crate::incoming::Ecn;
 use crate::observer::Observer;
 use crate::options::{Offer, announced_mss};
@@ -192,9 +193,11 @@ impl<O: Observer> Connection<O> {
         let sack = if count > 0 { 4 + 8 * u32::try_from(count).unwrap_or_default() } else { 0 };
         // The urgent pointer differs from segment to segment: they can't share a header.
         let segments = if self.snd.up.is_some() { 1 } else { segments };
+        let congestion = &self.snd.congestion;
+        let burst = Pacer::burst(congestion.cwnd(), self.snd.mss, self.snd.rtt.srtt());
         Limits {
             segment_size: self.snd.mss.saturating_sub(sack).max(1),
-            segments: if self.config.pacing { segments.min(10) } else { segments },
+            segments: if self.config.pacing { segments.min(burst) } else { segments },
             is_nagle: self.config.nagle,
             initial_window: self.config.initial_window,
             rto: self.snd.rtt.rto(&self.config.rto),

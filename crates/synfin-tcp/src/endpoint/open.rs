@@ -86,7 +86,7 @@ impl<O: Observer + Clone> Endpoint<O> {
     ///
     /// # Errors
     /// When the addresses are not those of two hosts, or the connection exists, or no port is free.
-    // RFC 9293 MUST-44, MUST-45: the caller, who knows the routes, has chosen the local address.
+    // RFC 9293 MUST-43: the local address is a parameter; MUST-44, MUST-45: the caller, who knows the routes, has chosen the local address.
     pub fn connect(
         &mut self,
         now: Instant,

@@ -134,7 +134,7 @@ impl Receiver {
         if in_order > 0 && !had_gap && self.duplicate.is_none() {
             self.ack.on_text(in_order, rmss);
         } else {
-            // RFC 5681 section 4.2: out of order, above a gap, or filling one: at once.
+            // RFC 9293 MAY-13; RFC 5681 section 4.2: out of order, above a gap, or filling one: at once.
             self.ack.on_urgent_need();
         }
         Received { in_order, is_cut }

@@ -60,7 +60,8 @@ impl Sender {
     }
 
     /// The first lost segment, if the congestion window has room for it and it lies within the peer's window.
-    // RFC 9293 SHLD-16: what is sent again lies within the window.
+    // RFC 9293 SHLD-16: what is sent again lies within the window; SHLD-17: what lies beyond it is not waited for, since
+    // the first octet that is always lies within, unless the window is closed and is probed.
     fn next_lost(&mut self, now: Instant, limits: &Limits, timestamp: Option<u32>) -> Option<Next> {
         let index = self.board.first_lost()?;
         let sent = *self.board.at(index)?;
@@ -112,6 +113,7 @@ impl Sender {
     }
 
     /// New data, as much as the windows, Nagle and SWS avoidance let go.
+    // RFC 9293 SHLD-28: in segments of full size; MAY-16: what was written in pieces is sent together.
     fn next_new(&mut self, now: Instant, limits: &Limits) -> Option<Next> {
         let unsent = self.unsent();
         let fin = u32::from(self.fin == Fin::Queued);
@@ -230,7 +232,7 @@ impl Sender {
 
     /// A probe of a window that is closed, or too small for the rules above (RFC 9293 section 3.8.6.1): at least one
     /// octet, whatever the window says.
-    // RFC 9293 MUST-36: zero windows are probed; MUST-38 rule (4): the override timeout.
+    // RFC 9293 MUST-35, MUST-36: zero windows are probed; MUST-38 rule (4): the override timeout.
     pub(crate) fn next_window_probe(
         &mut self,
         now: Instant,

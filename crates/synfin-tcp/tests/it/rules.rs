@@ -320,7 +320,7 @@ fn a_smaller_path_mtu_cuts_what_was_too_big() {
     assert!(peer.variables().mss >= 28, "a hostile MTU has a floor");
 }
 
-/// MUST-46, MUST-57: neither to nor from addresses that are no single host's.
+/// MUST-46, MUST-57, MUST-63: neither to nor from addresses that are no single host's.
 #[test]
 fn nothing_to_or_from_groups() {
     let mut peer = Peer::new(plain());
@@ -370,4 +370,98 @@ fn unknown_and_broken_options_harm_nobody() {
     peer.send(&ack(1, 1).option(&unknown).option(&TcpOption::NoOperation).text(b"a"));
     peer.send(&ack(2, 1).option(&TcpOption::Unknown { kind: 8, data: &[0] }).text(b"b"));
     assert_eq!(peer.read(10), ReadOutcome::Data(b"ab".as_slice().into()));
+}
+
+/// MUST-17, MUST-21, MUST-24, MUST-48, MUST-49, SHLD-21, SHLD-22: settings of one connection, while it is open.
+#[test]
+fn settings_change_while_the_connection_is_open() {
+    let mut peer = Peer::connected(ConnectionConfig { ttl: 7, ..plain() });
+    peer.write(10);
+    peer.taken();
+    peer.write(10);
+    assert!(peer.taken().is_empty());
+    let (now, id) = (peer.now, peer.id.unwrap());
+    let keep_alive = KeepAlive { idle: Duration::from_secs(3600), ..KeepAlive::default() };
+    peer.endpoint.connection_mut(id).unwrap().reconfigure(now, |config| {
+        config.nagle = false;
+        config.dscp = 46;
+        config.r2 = None;
+        config.keep_alive = Some(keep_alive);
+    });
+    let mut fields = Vec::new();
+    peer.endpoint
+        .poll_transmit(now, 10, &mut |burst: &synfin_tcp::Burst<'_>| fields.push((burst.ttl, burst.dscp)));
+    assert_eq!(fields, [(7, 46)], "Nagle is off");
+    peer.wait(3_000_000);
+    assert_eq!(peer.state(), State::Established, "R2 is infinite");
+    peer.send(&ack(1, 21));
+    assert_eq!(peer.wait(3_650_000), ["ACK seq 20 ack 1"], "a keep-alive");
+}
+
+/// MUST-41, MUST-42, MUST-43: listeners for one port at several addresses, beside connections of that port.
+#[test]
+fn listeners_share_a_port_and_disturb_nobody() {
+    let mut peer = Peer::connected(plain());
+    let now = peer.now;
+    let any = peer.endpoint.listen(([0, 0, 0, 0], 5000).into(), 5, None).unwrap();
+    let exact = peer.endpoint.listen(Host::A.address(5000), 5, None).unwrap();
+    assert!(peer.endpoint.listen(Host::A.address(5000), 5, None).is_err());
+    peer.send(&ack(1, 1).text(b"still here"));
+    assert_eq!(peer.read(100), ReadOutcome::Data(b"still here".as_slice().into()));
+    let other = peer.endpoint.connect(now, ([10, 0, 0, 7], 0).into(), Host::B.address(80), None).unwrap();
+    assert_eq!(peer.endpoint.connection(other).unwrap().local().ip().to_string(), "10.0.0.7");
+    assert_eq!((peer.endpoint.accept(any), peer.endpoint.accept(exact)), (None, None));
+}
+
+/// MUST-66, SHLD-2: with a closed window a RST counts, text and all, and so does an urgent pointer.
+#[test]
+fn a_closed_window_is_no_shelter() {
+    let config = ConnectionConfig { receive_buffer: 10, receive_buffer_max: 10, ..plain() };
+    let mut peer = Peer::connected(config);
+    peer.send(&ack(1, 1).text(&[0; 10]));
+    peer.events();
+    assert_eq!(peer.variables().rcv_wnd, 0);
+    peer.send(&ack(11, 1).text(&[0; 3]).urgent(3));
+    assert!(peer.events().contains(&Event::Urgent));
+    assert_eq!(peer.endpoint.connection(peer.id.unwrap()).unwrap().urgent(), Some(13));
+    peer.send(&seg(Flags::RST, 11, 0).text(b"why"));
+    assert_eq!(peer.events(), [Event::Closed(Some(ConnectionError::Reset))]);
+}
+
+/// MUST-18: an acknowledgement of a segment that was sent twice measures nothing, and the backoff stays (Karn).
+#[test]
+fn karn_takes_no_sample_of_what_was_sent_twice() {
+    let mut peer = Peer::connected(plain());
+    let before = peer.variables().srtt;
+    peer.write(10);
+    peer.wait(1500);
+    peer.send(&ack(1, 11));
+    let v = peer.variables();
+    assert_eq!((v.srtt, v.rto, v.retransmissions), (before, Duration::from_secs(2), 1));
+    peer.write(10);
+    peer.wait(100);
+    peer.send(&ack(1, 21));
+    assert_eq!(peer.variables().rto, Duration::from_secs(1));
+}
+
+/// MUST-1, REC-1: a window beyond 2^15 is no negative number, nor is a scaled one beyond 2^16.
+#[test]
+fn windows_are_unsigned_and_wide() {
+    let config = ConnectionConfig { window_scaling: true, ..plain() };
+    let mut peer = Peer::connected_with(config, &[TcpOption::WindowScale(14)]);
+    peer.send(&ack(1, 1).window(u16::MAX));
+    assert_eq!(peer.variables().snd_wnd, 65_535 << 14);
+}
+
+/// MUST-4, MUST-64, MUST-67, MUST-69: the MSS is what fits, options begin anywhere, and padding is zero.
+#[test]
+fn options_at_odd_places_are_read() {
+    let mut peer = Peer::connecting(ConnectionConfig { mtu: 1500, ..plain() });
+    peer.taken();
+    let syn = seg(Flags::SYN | Flags::ACK, 0, 1)
+        .option(&TcpOption::NoOperation)
+        .option(&TcpOption::MaximumSegmentSize(700));
+    peer.send(&syn);
+    peer.write(1000);
+    assert_eq!(peer.taken()[0], "ACK seq 1 ack 1 len 700");
 }

@@ -270,6 +270,7 @@ pub(crate) fn plain() -> ConnectionConfig {
         timestamps: false,
         sack: false,
         window_scaling: false,
+        pacing: false,
         msl: Duration::from_secs(30),
         ..ConnectionConfig::default()
     }

@@ -50,6 +50,7 @@ impl<O: Observer> Connection<O> {
         match (len, wnd) {
             (0, 0) => seq == nxt,
             (0, _) => seq.is_within(nxt, wnd),
+            // RFC 9293 MUST-66: RST and URG are processed although the window is closed; SHLD-2: also with text.
             // Special allowance for valid ACKs, URGs and RSTs (RFC 9293 section 3.10.7.4): what begins where the
             // window does is looked at; its text finds no room.
             (_, 0) => seq == nxt && !segment.payload.is_empty() && !segment.header.flags.syn(),

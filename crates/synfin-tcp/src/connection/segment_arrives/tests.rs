@@ -338,7 +338,7 @@ fn show(from: State, outcome: Outcome) -> String {
     cell
 }
 
-/// RFC 9293 MUST-10, MUST-11; RFC 5961 sections 3 to 5. The RFC's section 3.10.7, all of it that has an outcome.
+/// RFC 9293 MUST-10, MUST-11, MAY-12, MAY-13; RFC 5961 sections 3 to 5. The RFC's section 3.10.7, all of it that has an outcome.
 #[test]
 fn every_state_against_every_segment() {
     let mut table = String::new();
