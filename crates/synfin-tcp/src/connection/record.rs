@@ -49,6 +49,11 @@ impl<O: Observer> Connection<O> {
         connection
     }
 
+    /// A new connection takes the place of this one in TIME-WAIT.
+    pub(crate) fn end_time_wait(&mut self, now: Instant) {
+        self.close_with(now, None);
+    }
+
     /// The SYN,ACK of a record is to be sent.
     pub(crate) fn request_syn(&mut self) {
         self.pending.is_syn = true;

@@ -7,6 +7,7 @@ use synfin_wire::tcp::Flags;
 
 use super::half_open::HalfOpen;
 use super::listener::ListenerKey;
+use super::time_wait::TimeWait;
 use super::{ConnectionId, Endpoint, Key, REPLIES_MAX, Reply, Slot, Tuple, cookies, is_unicast};
 use crate::config::SynCookies;
 use crate::connection::segment_arrives::{closed, listen};
@@ -69,6 +70,20 @@ impl<O: Observer + Clone> Endpoint<O> {
 
     fn handle_connection(&mut self, now: Instant, key: Key, segment: &Incoming) -> Handled {
         self.make_ready(key);
+        let Some(member) = self.connections.get_mut(key) else { return Handled::Dropped };
+        let connection = &mut member.connection;
+        if connection.state() == State::TimeWait && segment.header.flags.syn() {
+            let old = TimeWait {
+                socket: connection.socket(),
+                local: connection.local(),
+                remote: connection.remote(),
+                remains: connection.remains(),
+                timer: member.timer,
+            };
+            if let Some(handled) = self.reuse(now, &old, segment) {
+                return handled;
+            }
+        }
         if let Some(member) = self.connections.get_mut(key) {
             member.connection.on_segments(now, [segment]);
         }
@@ -254,18 +269,8 @@ impl<O: Observer + Clone> Endpoint<O> {
 
     fn handle_time_wait(&mut self, now: Instant, key: Key, segment: &Incoming) -> Handled {
         let Some(record) = self.time_wait.get(key).copied() else { return Handled::Dropped };
-        if record.may_be_reused_by(segment)
-            && let Some(listener) = self.listener_for(record.local)
-            && let Some(config) = self.listeners.get(listener).map(|l| l.config.clone())
-        {
-            let (local, remote) = (record.local, record.remote);
-            self.end_time_wait(now, key);
-            let iss = record.next_iss(self.secret.initial_sequence_number(now, local, remote));
-            let clock = self.secret.timestamp_clock(local, remote);
-            let mut agreed = Agreed::hoped(&config, clock, local.is_ipv6());
-            agreed.settle(now, &segment.options, local.is_ipv6());
-            agreed.is_ecn &= segment.header.flags.contains(Flags::ECE | Flags::CWR);
-            return self.add_half_open(now, listener, local, remote, iss, agreed, segment);
+        if let Some(handled) = self.reuse(now, &record, segment) {
+            return handled;
         }
         let beginning = Beginning {
             socket: record.socket,
@@ -292,6 +297,31 @@ impl<O: Observer + Clone> Endpoint<O> {
             kept.remains = connection.remains();
         }
         Handled::Answered
+    }
+
+    /// A new connection takes the place of one in TIME-WAIT, if the segment is a SYN that may, and somebody listens.
+    fn reuse(&mut self, now: Instant, old: &TimeWait, segment: &Incoming) -> Option<Handled> {
+        if !old.may_be_reused_by(segment) {
+            return None;
+        }
+        let (local, remote) = (old.local, old.remote);
+        let listener = self.listener_for(local)?;
+        let config = self.listeners.get(listener)?.config.clone();
+        match self.table.remove(&Tuple::new(local, remote))? {
+            Slot::TimeWait(key) => self.end_time_wait(now, key),
+            Slot::Connection(key) => {
+                let member = self.connections.get_mut(key)?;
+                member.connection.end_time_wait(now);
+                member.is_in_table = false;
+            }
+            Slot::HalfOpen(_) => return None,
+        }
+        let iss = old.next_iss(self.secret.initial_sequence_number(now, local, remote));
+        let clock = self.secret.timestamp_clock(local, remote);
+        let mut agreed = Agreed::hoped(&config, clock, local.is_ipv6());
+        agreed.settle(now, &segment.options, local.is_ipv6());
+        agreed.is_ecn &= segment.header.flags.contains(Flags::ECE | Flags::CWR);
+        Some(self.add_half_open(now, listener, local, remote, iss, agreed, segment))
     }
 
     /// SYN,ACK with a cookie, and nothing remembered.

@@ -473,8 +473,9 @@ impl Sender {
     /// Segments that were larger than they may be now never arrived.
     pub(crate) fn on_mss_reduced(&mut self) {
         for index in 0..self.board.len() {
-            let is_too_big =
-                self.board.at(index).is_some_and(|sent| sent.len > self.mss && sent.place == Place::InFlight);
+            let is_too_big = self.board.at(index).is_some_and(|sent| {
+                sent.len > self.mss && matches!(sent.place, Place::InFlight | Place::Resent)
+            });
             if is_too_big {
                 self.board.change(index, Place::Lost);
             }

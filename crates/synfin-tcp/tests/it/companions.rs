@@ -199,6 +199,22 @@ fn time_wait_gives_way_to_a_newer_syn() {
     assert!(peer.sequence_number(0).is_after(before), "the new sequence numbers are beyond the old ones");
 }
 
+/// RFC 6191: the same while the user still holds the old connection.
+#[test]
+fn time_wait_gives_way_though_somebody_holds_it() {
+    let mut peer = stamped();
+    peer.endpoint.listen(Host::A.address(5000), 5, None).unwrap();
+    let old = peer.id.unwrap();
+    peer.shutdown();
+    peer.taken();
+    peer.send(&seg(Flags::FIN | Flags::ACK, 1, 2).timestamps(2000, 0));
+    assert_eq!((peer.taken(), peer.state()), (vec!["ACK seq 2 ack 2".to_owned()], State::TimeWait));
+    peer.send(&seg(Flags::SYN, 700, 0).timestamps(2001, 0));
+    peer.taken();
+    assert_eq!(peer.endpoint.connection(old).unwrap().state(), State::Closed);
+    assert!(matches!(peer.send(&ack(701, 1).timestamps(2002, 0)), Handled::Accepted(_)));
+}
+
 /// RFC 9293 section 3.10.7.4: a RST in TIME-WAIT ends it; what is old is acknowledged.
 #[test]
 fn a_record_in_time_wait_answers_like_a_connection() {

@@ -138,3 +138,29 @@ fn slow_start_is_as_fast_as_it_may_be() {
     let took = send_all(&mut world, 900_000);
     assert!(took <= Duration::from_millis(8 * 20), "{took:?}");
 }
+
+/// A long path that takes 10 MB a second: the receive window has to grow far beyond where it begins (64 kB would give
+/// 640 kB a second).
+#[test]
+fn the_receive_window_grows_with_the_path() {
+    let mut world = World::new(ConnectionConfig::default(), ConnectionConfig::default(), 5 * DELAY);
+    world.a_to_b.rate = Some(10_000_000);
+    let took = send_all(&mut world, 20_000_000);
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+/// The time of repair is that of the theory: at a loss of p, Reno moves about 1.22·MSS/(RTT·sqrt(p)) octets a second
+/// (RFC 5348 section 3.1 without timeouts): with 1 % of 10 MB at 20 ms, 11.3 seconds.
+#[test]
+fn one_percent_of_loss_costs_what_theory_says() {
+    for congestion in [Algorithm::NewReno, Algorithm::Cubic] {
+        let config = ConnectionConfig { congestion, ..ConnectionConfig::default() };
+        let mut world = World::new(config.clone(), config, DELAY);
+        world.a_to_b.loss = 10;
+        let took = send_all(&mut world, 10_000_000);
+        assert!(
+            (Duration::from_secs(7)..Duration::from_secs(14)).contains(&took),
+            "{congestion:?}: {took:?}"
+        );
+    }
+}
