@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use synfin_tcp::{
-    Algorithm, ConnectionConfig, ConnectionId, Event, Instant, KeepAlive, ListenerId, ReadOutcome, RtoConfig,
+    Algorithm, Config, ConnectionConfig, ConnectionId, Endpoint, Event, Instant, KeepAlive, ListenerId,
+    ReadOutcome, RtoConfig, SynCookies,
 };
 use synfin_wire::State;
 
 use crate::link::{Link, Random};
-use crate::world::{Host, World};
+use crate::world::{Host, World, config};
 
 /// Runs without `SYNFIN_RUNS`: as many as take a few seconds.
 const RUNS: u64 = 150;
@@ -178,12 +179,17 @@ fn run(seed: u64, is_told: bool) -> (u64, bool) {
     if is_told {
         println!("A: {config_a:?}\nB: {config_b:?}");
     }
-    let mut world = World::new(config_a, config_b, Duration::ZERO);
+    let mut world = World::new(config_a, config_b.clone(), Duration::ZERO);
     world.a_to_b = random_link(&mut random);
     world.b_to_a = random_link(&mut random);
     if is_told {
         println!("A to B: {:?}\nB to A: {:?}", world.a_to_b, world.b_to_a);
         world.is_loud = true;
+    }
+    if random.chance(200) {
+        // Nothing is kept for a SYN.
+        let config = Config { syn_cookies: SynCookies::Always, ..config(config_b, 2) };
+        world.b = Endpoint::new(config, world.watcher.clone());
     }
     let listener: ListenerId = world.b.listen(Host::B.address(80), 10, None).unwrap();
     let mut a = User::new(Host::A, seed, &mut random, world.now, step);
@@ -199,6 +205,9 @@ fn run(seed: u64, is_told: bool) -> (u64, bool) {
     loop {
         if b.id.is_none() {
             b.id = world.b.accept(listener);
+        } else if let Some(ghost) = world.b.accept(listener) {
+            // The acknowledgement of a cookie is good for as long as the cookie: a late one opens another connection.
+            world.b.close(world.now, ghost);
         }
         a.act(&mut world);
         b.act(&mut world);
