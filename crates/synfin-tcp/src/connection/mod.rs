@@ -119,6 +119,7 @@ pub(crate) struct Handshake {
     pub(crate) agreed: Agreed,
     /// The window of the peer's SYN, which is never scaled.
     pub(crate) wnd: u16,
+    /// Never, where nobody remembers (a cookie): then nothing is measured by it.
     pub(crate) syn_sent_at: Instant,
     pub(crate) syn_retransmissions: u32,
 }
@@ -232,16 +233,12 @@ impl<O: Observer> Connection<O> {
         }
     }
 
-    /// The end, with its reason if it is not the regular one.
+    /// The end, with its reason if it is not the regular one. What was received in order is still there to be read.
     fn close_with(&mut self, now: Instant, error: Option<ConnectionError>) {
         self.become_state(now, State::Closed);
         self.timers.stop_all();
         self.snd.flush();
         self.pending.clear();
-        if error.is_some() && error != Some(ConnectionError::Reset) {
-            // A reset leaves what was received before it to the reader; nothing else comes.
-            self.rcv.ack.on_ack_sent();
-        }
         self.events.on_closed(error);
     }
 

@@ -7,12 +7,18 @@
 
 use core::net::SocketAddr;
 
-use synfin_wire::SeqNumber;
+use synfin_wire::tcp::{Flags, Header};
+use synfin_wire::{SeqNumber, State};
 
-use crate::config::ConnectionConfig;
+use super::half_open::HalfOpen;
+use super::listener::ListenerKey;
+use super::{Endpoint, Handled, Reply};
+use crate::config::{ConnectionConfig, SynCookies};
+use crate::connection::Handshake;
 use crate::incoming::{Incoming, KnownOptions};
 use crate::isn::{Secret, Use};
-use crate::options::{Agreed, TimestampClock, Timestamps};
+use crate::observer::Observer;
+use crate::options::{Agreed, Offer, TimestampClock, Timestamps, announced_mss};
 use crate::time::Instant;
 
 /// A cookie is good for this long, and for as long again.
@@ -26,8 +32,103 @@ const SCALE_NONE: u32 = 0xf;
 const SACK_BIT: u32 = 1 << 4;
 const FIELD: u32 = 0x3f;
 
+impl<O: Observer + Clone> Endpoint<O> {
+    /// SYN,ACK with a cookie, and nothing remembered.
+    pub(super) fn send_cookie(
+        &mut self,
+        now: Instant,
+        config: &ConnectionConfig,
+        local: SocketAddr,
+        remote: SocketAddr,
+        segment: &Incoming,
+        agreed: &Agreed,
+    ) -> Handled {
+        self.counters.cookies_sent += 1;
+        let iss = encode(&self.secret, now, local, remote, segment.seq(), agreed.peer_mss);
+        let has_timestamps = agreed.timestamps.is_some();
+        let offer = Offer {
+            mss: announced_mss(config.mtu, local.is_ipv6()),
+            shift: (has_timestamps && agreed.is_scaling).then_some(agreed.receive_shift),
+            is_sack: has_timestamps && agreed.is_sack,
+            timestamps: agreed.timestamps.map(|t| (timestamp(t.clock, now, agreed), t.recent)),
+        };
+        let header = Header {
+            source_port: local.port(),
+            destination_port: remote.port(),
+            seq: iss,
+            ack: segment.seq() + 1,
+            flags: Flags::SYN | Flags::ACK,
+            window: u16::try_from(config.receive_buffer()).unwrap_or(u16::MAX),
+            ..Header::default()
+        };
+        self.reply(Reply {
+            source: local,
+            destination: remote,
+            header,
+            options: offer.options(),
+            ttl: config.ttl,
+            dscp: config.dscp,
+        });
+        Handled::Answered
+    }
+
+    /// An acknowledgement for a listener may be of a cookie.
+    pub(super) fn handle_cookie(
+        &mut self,
+        now: Instant,
+        listener_key: ListenerKey,
+        local: SocketAddr,
+        remote: SocketAddr,
+        segment: &Incoming,
+    ) -> Option<Handled> {
+        let flags = segment.header.flags;
+        if self.config.syn_cookies == SynCookies::Never || self.counters.cookies_sent == 0 {
+            return None;
+        }
+        if !flags.ack() || flags.intersects(Flags::SYN | Flags::RST) {
+            return None;
+        }
+        let (irs, iss) = (segment.seq() - 1, segment.header.ack - 1);
+        let mss = decode(&self.secret, now, local, remote, irs, iss)?;
+        let listener = self.listeners.get(listener_key)?;
+        if listener.is_full() {
+            self.counters.syns_dropped += 1;
+            return Some(Handled::Dropped);
+        }
+        let config = listener.config.clone();
+        let clock = self.secret.timestamp_clock(local, remote);
+        let agreed = agreed_by_cookie(&config, clock, now, segment, mss, local.is_ipv6());
+        let socket = self.next_socket();
+        let handshake = Handshake {
+            irs,
+            agreed,
+            wnd: segment.header.window,
+            syn_sent_at: Instant::NEVER,
+            syn_retransmissions: 0,
+        };
+        let record = HalfOpen {
+            listener: listener_key,
+            socket,
+            local,
+            remote,
+            iss,
+            clock,
+            handshake,
+            timer: listener_key,
+        };
+        let mut connection = self.expand(now, &record)?;
+        self.observe_record(now, socket, local, remote, State::Listen, State::SynReceived);
+        connection.on_segments(now, [segment]);
+        if !connection.state().is_synchronized() {
+            return Some(Handled::Dropped);
+        }
+        self.counters.cookies_accepted += 1;
+        Some(self.accepted(listener_key, connection))
+    }
+}
+
 /// Makes the sequence number of a SYN,ACK.
-pub(super) fn encode(
+fn encode(
     secret: &Secret,
     now: Instant,
     local: SocketAddr,
@@ -41,7 +142,7 @@ pub(super) fn encode(
 }
 
 /// Reads the acknowledgement of a SYN,ACK that was forgotten. Returns the MSS.
-pub(super) fn decode(
+fn decode(
     secret: &Secret,
     now: Instant,
     local: SocketAddr,
@@ -74,7 +175,7 @@ fn cookie(
 }
 
 /// The timestamp of a SYN,ACK with a cookie: the clock, set back until its low bits say what was agreed on.
-pub(super) fn timestamp(clock: TimestampClock, now: Instant, agreed: &Agreed) -> u32 {
+fn timestamp(clock: TimestampClock, now: Instant, agreed: &Agreed) -> u32 {
     let scale = if agreed.is_scaling { u32::from(agreed.send_shift) } else { SCALE_NONE };
     let bits = scale | if agreed.is_sack { SACK_BIT } else { 0 };
     let shows = clock.at(now);
@@ -83,7 +184,7 @@ pub(super) fn timestamp(clock: TimestampClock, now: Instant, agreed: &Agreed) ->
 }
 
 /// What was agreed on, from the third segment.
-pub(super) fn agreed(
+fn agreed_by_cookie(
     config: &ConnectionConfig,
     clock: TimestampClock,
     now: Instant,

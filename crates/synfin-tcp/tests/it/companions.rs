@@ -147,6 +147,7 @@ fn syn_cookies_remember_nothing_and_lose_nothing() {
     let info = peer.endpoint.connection(peer.id.unwrap()).unwrap().info();
     assert!(info.is_sack && info.has_timestamps);
     assert_eq!((info.window_scale.0, info.variables.mss), (9, 1400 - 12));
+    assert_eq!(info.variables.cwnd, 10 * 1388, "who is forgotten is not punished for it");
     assert_eq!(peer.endpoint.counters().cookies_accepted, 1);
 }
 

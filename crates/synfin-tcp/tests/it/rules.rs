@@ -465,3 +465,43 @@ fn options_at_odd_places_are_read() {
     peer.write(1000);
     assert_eq!(peer.taken()[0], "ACK seq 1 ack 1 len 700");
 }
+
+/// MUST-15, MUST-67: IPv6 has headers of its own size, and a default of its own.
+#[test]
+fn ipv6_has_its_own_sizes() {
+    let [ours, theirs] = ["2001:db8::1", "2001:db8::2"].map(|ip| ip.parse::<std::net::IpAddr>().unwrap());
+    let mut a = synfin_tcp::Endpoint::new(synfin_tcp::Config::new([1; 16]), synfin_tcp::NoObserver);
+    let mut b = synfin_tcp::Endpoint::new(synfin_tcp::Config::new([2; 16]), synfin_tcp::NoObserver);
+    let now = synfin_tcp::Instant::from_nanos(1);
+    let listener = b.listen("[::]:80".parse().unwrap(), 1, None).unwrap();
+    let id = a.connect(now, (ours, 0).into(), (theirs, 80).into(), None).unwrap();
+    for _ in 0..3 {
+        let mut sent = Vec::new();
+        a.poll_transmit(now, 100, &mut |burst: &synfin_tcp::Burst<'_>| {
+            sent.extend(burst.segments().map(|s| s.to_bytes()))
+        });
+        for bytes in sent.drain(..) {
+            let (ecn, check) = (synfin_tcp::Ecn::NotEct, synfin_tcp::Checksum::Check);
+            b.handle(
+                now,
+                ours,
+                theirs,
+                &synfin_tcp::Incoming::parse(&bytes, ours, theirs, ecn, check).unwrap(),
+            );
+        }
+        b.poll_transmit(now, 100, &mut |burst: &synfin_tcp::Burst<'_>| {
+            sent.extend(burst.segments().map(|s| s.to_bytes()))
+        });
+        for bytes in sent.drain(..) {
+            let (ecn, check) = (synfin_tcp::Ecn::NotEct, synfin_tcp::Checksum::Check);
+            a.handle(
+                now,
+                theirs,
+                ours,
+                &synfin_tcp::Incoming::parse(&bytes, theirs, ours, ecn, check).unwrap(),
+            );
+        }
+    }
+    assert!(b.accept(listener).is_some());
+    assert_eq!(a.connection(id).unwrap().info().variables.mss, 1500 - 60 - 12);
+}

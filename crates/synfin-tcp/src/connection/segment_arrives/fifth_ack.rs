@@ -38,9 +38,9 @@ impl<O: Observer> Connection<O> {
     /// SYN-RECEIVED: our SYN is acknowledged.
     fn on_ack_of_syn(&mut self, now: Instant, segment: &Incoming) {
         let header = &segment.header;
-        if self.attempts == 0 {
+        if let Some(sent_at) = self.syn_sent_at.known().filter(|_| self.attempts == 0) {
             // RFC 9293 MUST-18: Karn's rule holds for the SYN too.
-            self.snd.rtt.on_sample(now.since(self.syn_sent_at), &self.config.rto);
+            self.snd.rtt.on_sample(now.since(sent_at), &self.config.rto);
         }
         self.snd.una = self.snd.iss + 1;
         self.pending.is_syn = false;
