@@ -377,7 +377,7 @@ impl Sender {
             Phase::Open => {
                 self.recovery.dup_acks >= DUP_THRESH
                     // Step 2: duplicates of what was in flight at the last loss say nothing new.
-                    && self.una.is_at_or_after(self.recovery.recover)
+                    && self.una.is_after(self.recovery.recover)
             }
             Phase::Recovery(_) => advanced > 0,
             Phase::Loss(_) => false,

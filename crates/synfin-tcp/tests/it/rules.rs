@@ -505,3 +505,65 @@ fn ipv6_has_its_own_sizes() {
     assert!(b.accept(listener).is_some());
     assert_eq!(a.connection(id).unwrap().info().variables.mss, 1500 - 60 - 12);
 }
+
+/// A connection that the user has let go of does not wait for ever for the peer's FIN.
+#[test]
+fn fin_wait_2_ends_when_nobody_holds_the_connection() {
+    let mut peer = Peer::connected(plain());
+    let id = peer.id.unwrap();
+    peer.endpoint.close(peer.now, id);
+    peer.taken();
+    peer.send(&ack(1, 2));
+    assert_eq!(peer.state(), State::FinWait2);
+    peer.wait(59_000);
+    assert_eq!(peer.state(), State::FinWait2);
+    peer.wait(2_000);
+    assert_eq!((peer.endpoint.states().count(), peer.endpoint.poll_timeout()), (0, None));
+}
+
+/// A half-closed connection that the user holds waits as long as it takes (section 3.6).
+#[test]
+fn fin_wait_2_lasts_while_somebody_holds_the_connection() {
+    let mut peer = Peer::connected(plain());
+    peer.shutdown();
+    peer.taken();
+    peer.send(&ack(1, 2));
+    peer.wait(10_000_000);
+    assert_eq!(peer.state(), State::FinWait2);
+}
+
+/// The user hears when there is room again, and only who has found none.
+#[test]
+fn room_to_write_is_announced_to_those_who_wait() {
+    let mut peer = Peer::connected(ConnectionConfig { send_buffer: 1000, ..plain() });
+    peer.events();
+    peer.write(1000);
+    peer.taken();
+    let id = peer.id.unwrap();
+    peer.send(&ack(1, 501));
+    assert!(peer.events().is_empty(), "nobody waits");
+    assert_eq!(peer.endpoint.connection_mut(id).unwrap().write(&vec![0; 600].into()), Ok(500));
+    assert_eq!(peer.endpoint.connection_mut(id).unwrap().write(&vec![0; 1].into()), Ok(0));
+    peer.send(&ack(1, 1001));
+    assert_eq!(peer.events(), [Event::Writable]);
+}
+
+/// Sections 3.10.2 to 3.10.4: calls after the end have their errors.
+#[test]
+fn calls_after_the_end_have_their_errors() {
+    use synfin_tcp::WriteError;
+    let mut peer = Peer::connected(plain());
+    let (now, id) = (peer.now, peer.id.unwrap());
+    let connection = peer.endpoint.connection_mut(id).unwrap();
+    connection.shutdown(now);
+    connection.shutdown(now);
+    assert_eq!(connection.write(&b"x".as_slice().into()), Err(WriteError::Closing));
+    assert_eq!(peer.taken(), ["FIN,ACK seq 1 ack 1"], "one FIN, however often CLOSE is called");
+    peer.send(&seg(Flags::RST, 1, 0));
+    let connection = peer.endpoint.connection_mut(id).unwrap();
+    assert_eq!(
+        connection.write(&b"x".as_slice().into()),
+        Err(WriteError::Closed(Some(ConnectionError::Reset)))
+    );
+    assert_eq!(peer.read(1), ReadOutcome::Failed(ConnectionError::Reset));
+}

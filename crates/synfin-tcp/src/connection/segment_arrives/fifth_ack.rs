@@ -79,7 +79,9 @@ impl<O: Observer> Connection<O> {
         });
         if was_closed && self.snd.wnd > 0 {
             self.pending.is_window_probe = false;
-            self.snd.on_window_opened();
+            if self.attempts > 0 {
+                self.snd.on_window_opened();
+            }
             self.attempts = 0;
             self.stalled_since = now;
         }
