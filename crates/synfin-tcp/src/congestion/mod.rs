@@ -147,8 +147,10 @@ impl Controller {
             return;
         }
         let Window { mss, .. } = self.window;
+        // RFC 9406 section 4.3: HyStart++ is for the first slow start, while nothing is known of the path.
+        let is_first = self.window.ssthresh == u32::MAX;
         let growth = match &mut self.hystart {
-            Some(hystart) => {
+            Some(hystart) if is_first => {
                 let verdict =
                     hystart.on_ack(event.una, event.nxt, event.acked, mss, event.rtt, self.is_paced);
                 if verdict.is_over {
@@ -156,8 +158,9 @@ impl Controller {
                 }
                 verdict.growth
             }
-            // RFC 3465 section 2.3: L = 2.
-            None => event.acked.min(mss.saturating_mul(2)),
+            // RFC 3465 section 2.3: L = 2 bounds the burst; pacing does too.
+            _ if self.is_paced => event.acked,
+            _ => event.acked.min(mss.saturating_mul(2)),
         };
         let room = self.window.ssthresh.max(self.window.cwnd) - self.window.cwnd;
         self.window.cwnd = self.window.cwnd.saturating_add(growth.min(room.max(mss)));

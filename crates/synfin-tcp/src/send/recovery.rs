@@ -240,14 +240,8 @@ impl Sender {
         let mut octets = self.board.acknowledge(ack.ack, &mut on_delivered);
         let mut is_dsack = false;
         if ack.is_sack {
-            let mut blocks = ack.options.sack_blocks().peekable();
-            if let Some(first) = blocks.next() {
-                is_dsack = is_duplicate_report(first, blocks.peek().copied(), ack.ack);
-                if !is_dsack && is_plausible(first, ack.ack, self.nxt) {
-                    octets += self.board.report(first, &mut on_delivered);
-                }
-            }
-            for block in blocks.filter(|&block| is_plausible(block, ack.ack, self.nxt)) {
+            let (blocks, count) = sorted_reports(ack, self.nxt, &mut is_dsack);
+            for block in blocks.into_iter().take(count) {
                 octets += self.board.report(block, &mut on_delivered);
             }
         }
@@ -453,6 +447,32 @@ impl Sender {
             is_dup_thresh_reached: self.board.sacked_segments() >= DUP_THRESH,
         }
     }
+}
+
+/// The plausible blocks in the order of the sequence numbers, and whether a duplicate was reported.
+///
+/// In the option the newest comes first. Taken in that order, two blocks that one acknowledgement reports would look
+/// like reordering.
+fn sorted_reports(ack: &Ack<'_>, nxt: SeqNumber, is_dsack: &mut bool) -> ([SackBlock; 4], usize) {
+    let nothing = SackBlock { left: ack.ack, right: ack.ack };
+    let mut sorted = [nothing; 4];
+    let mut count = 0;
+    let mut blocks = ack.options.sack_blocks().peekable();
+    let mut is_first = true;
+    while let Some(block) = blocks.next() {
+        if std::mem::take(&mut is_first) && is_duplicate_report(block, blocks.peek().copied(), ack.ack) {
+            *is_dsack = true;
+            continue;
+        }
+        if let Some(slot) = sorted.get_mut(count).filter(|_| is_plausible(block, ack.ack, nxt)) {
+            *slot = block;
+            count += 1;
+        }
+    }
+    if let Some(filled) = sorted.get_mut(..count) {
+        filled.sort_unstable_by_key(|block| block.left.distance_from(ack.ack));
+    }
+    (sorted, count)
 }
 
 /// A block of octets beyond the acknowledgement that were sent.

@@ -254,3 +254,17 @@ fn no_ecn_with_a_peer_that_has_none() {
     peer.write(100);
     assert_eq!(peer.taken(), ["PSH,ACK seq 1 ack 1 len 100"]);
 }
+
+/// RFC 8985 section 6.2 step 3: an acknowledgement that reports two blocks at once, the newer first, is no reordering:
+/// the holes are found lost without a reordering window.
+#[test]
+fn two_blocks_in_one_acknowledgement_are_no_reordering() {
+    let mut peer = ten_with_sack();
+    let report = sacked(&peer, 1, &[(7001, 9001), (3001, 5001)]);
+    peer.send(&report);
+    // Five are lost, one is in the pipe, ssthresh is five: PRR lets four go (RFC 6937 section 3, PRR-SSRB).
+    let again: Vec<String> = peer.taken();
+    let numbers: Vec<&str> = again.iter().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(numbers, ["1", "1001", "2001", "5001"]);
+    assert_eq!(peer.variables().lost, 1000);
+}
