@@ -120,6 +120,11 @@ impl<O: Observer + Clone> Endpoint<O> {
         if let Some(member) = self.connections.remove(key) {
             self.wheel.remove(member.timer);
         }
+        if self.eventful.len() > 64 + 2 * self.connections.len() {
+            // Nobody asks for events, and connections have gone without.
+            let connections = &self.connections;
+            self.eventful.retain(|&key| connections.get(key).is_some());
+        }
     }
 
     /// A connection in TIME-WAIT that nobody holds becomes a record.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use synfin_tcp::Ecn;
 
 /// A small generator: the same seed gives the same run everywhere.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub(crate) struct Link {
     pub(crate) loss: u32,
     pub(crate) duplicate: u32,
     pub(crate) corrupt: u32,
+    /// ECN-capable packets that are marked.
+    pub(crate) mark: u32,
     /// Octets a second.
     pub(crate) rate: Option<u64>,
     /// Longest queue at that rate.
@@ -63,6 +66,7 @@ impl Link {
             loss: 0,
             duplicate: 0,
             corrupt: 0,
+            mark: 0,
             rate: None,
             queue: Duration::from_millis(100),
             random: Random::new(1),
@@ -71,7 +75,7 @@ impl Link {
     }
 
     /// When copies of a packet arrive, and what arrives.
-    pub(crate) fn pass(&mut self, now_ns: u64, packet: &Bytes) -> Vec<(u64, Bytes)> {
+    pub(crate) fn pass(&mut self, now_ns: u64, packet: &Bytes, ecn: Ecn) -> Vec<(u64, Bytes, Ecn)> {
         if self.random.chance(self.loss) {
             return Vec::new();
         }
@@ -96,7 +100,8 @@ impl Link {
                     damaged[bit / 8] ^= 1 << (bit % 8);
                     packet = damaged.into();
                 }
-                (at, packet)
+                let is_marked = ecn != Ecn::NotEct && self.random.chance(self.mark);
+                (at, packet, if is_marked { Ecn::Ce } else { ecn })
             })
             .collect()
     }

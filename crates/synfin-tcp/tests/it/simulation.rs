@@ -161,6 +161,7 @@ fn random_link(random: &mut Random) -> Link {
     link.loss = random.pick(&[0, 0, 10, 50, 150, 300]);
     link.duplicate = random.pick(&[0, 0, 20, 200]);
     link.corrupt = random.pick(&[0, 0, 10, 100]);
+    link.mark = random.pick(&[0, 50, 500]);
     link.jitter = Duration::from_micros(random.pick(&[0, 0, 500, 30_000, 200_000]));
     link.rate = random.pick(&[None, Some(50_000), Some(1_000_000)]);
     link.random = Random::new(random.next());

@@ -164,3 +164,32 @@ fn one_percent_of_loss_costs_what_theory_says() {
         );
     }
 }
+
+/// RFC 8985 section 3.2, RFC 3522: a path that reorders by a whole round trip is not taken for one that loses: ten
+/// megabytes at ten a second take hardly longer than a second.
+#[test]
+fn reordering_is_not_taken_for_loss() {
+    for sack in [true, false] {
+        let config = ConnectionConfig { sack, ..ConnectionConfig::default() };
+        let mut world = World::new(config.clone(), config, DELAY);
+        world.a_to_b.jitter = 2 * DELAY;
+        world.a_to_b.rate = Some(10_000_000);
+        let took = send_all(&mut world, 10_000_000);
+        assert!(took < Duration::from_millis(1400), "SACK {sack}: {took:?}");
+    }
+}
+
+/// RFC 3168: marks slow the sender down without a loss: nothing is sent twice.
+#[test]
+fn marks_do_what_losses_do_without_the_losses() {
+    let config = ConnectionConfig { ecn: true, ..ConnectionConfig::default() };
+    let mut world = World::new(config.clone(), config, DELAY);
+    world.a_to_b.mark = 10;
+    let took = send_all(&mut world, 10_000_000);
+    assert!(
+        (Duration::from_secs(7)..Duration::from_secs(14)).contains(&took),
+        "as with 1 % of loss: {took:?}"
+    );
+    let segments = 10_000_000 / 1448;
+    assert!(world.sent < segments * 2, "{}", world.sent);
+}

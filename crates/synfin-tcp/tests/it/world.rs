@@ -79,7 +79,7 @@ pub(crate) struct World {
     pub(crate) a_to_b: Link,
     pub(crate) b_to_a: Link,
     /// By time, then by order of sending.
-    in_flight: BTreeMap<(u64, u64), (Host, Bytes)>,
+    in_flight: BTreeMap<(u64, u64), (Host, Bytes, Ecn)>,
     order: u64,
     /// Every segment sent, in words, when somebody asked for it.
     pub(crate) log: Option<Vec<String>>,
@@ -127,9 +127,10 @@ impl World {
     pub(crate) fn flush(&mut self) {
         for host in [Host::A, Host::B] {
             let now = self.now;
-            let mut packets: Vec<Bytes> = Vec::new();
-            let mut sink =
-                |burst: &Burst<'_>| packets.extend(burst.segments().map(|s: Outgoing<'_>| s.to_bytes()));
+            let mut packets: Vec<(Bytes, Ecn)> = Vec::new();
+            let mut sink = |burst: &Burst<'_>| {
+                packets.extend(burst.segments().map(|s: Outgoing<'_>| (s.to_bytes(), s.ecn)))
+            };
             let endpoint = match host {
                 Host::A => &mut self.a,
                 Host::B => &mut self.b,
@@ -139,14 +140,14 @@ impl World {
                 rounds += 1;
                 assert!(rounds < 10_000, "{host:?} never stops sending");
             }
-            for packet in packets {
-                self.send(host, &packet);
+            for (packet, ecn) in packets {
+                self.send(host, &packet, ecn);
             }
         }
     }
 
     /// Puts a packet on the link.
-    pub(crate) fn send(&mut self, from: Host, packet: &Bytes) {
+    pub(crate) fn send(&mut self, from: Host, packet: &Bytes, ecn: Ecn) {
         self.sent += 1;
         let segment = Segment::parse(packet, packet.len() as u32).unwrap();
         if self.is_loud {
@@ -177,9 +178,9 @@ impl World {
             Host::A => &mut self.a_to_b,
             Host::B => &mut self.b_to_a,
         };
-        for (at, packet) in link.pass(self.now.as_nanos(), packet) {
+        for (at, packet, ecn) in link.pass(self.now.as_nanos(), packet, ecn) {
             self.order += 1;
-            self.in_flight.insert((at, self.order), (from, packet));
+            self.in_flight.insert((at, self.order), (from, packet, ecn));
         }
     }
 
@@ -196,8 +197,8 @@ impl World {
         while let Some((&(at, order), _)) = self.in_flight.first_key_value()
             && at <= self.now.as_nanos()
         {
-            let (from, packet) = self.in_flight.remove(&(at, order)).unwrap();
-            self.deliver(from, &packet);
+            let (from, packet, ecn) = self.in_flight.remove(&(at, order)).unwrap();
+            self.deliver(from, &packet, ecn);
         }
         let now = self.now;
         self.a.handle_timeout(now);
@@ -211,10 +212,10 @@ impl World {
         self.in_flight.is_empty()
     }
 
-    pub(crate) fn deliver(&mut self, from: Host, packet: &Bytes) {
+    pub(crate) fn deliver(&mut self, from: Host, packet: &Bytes, ecn: Ecn) {
         let (source, destination) = (from.ip(), from.other().ip());
         let now = self.now;
-        if let Ok(segment) = Incoming::parse(packet, source, destination, Ecn::NotEct, Checksum::Check) {
+        if let Ok(segment) = Incoming::parse(packet, source, destination, ecn, Checksum::Check) {
             self.endpoint(from.other()).handle(now, source, destination, &segment);
         }
     }
@@ -301,8 +302,8 @@ impl World {
         self.flush();
         while let Some((&(at, order), _)) = self.in_flight.first_key_value() {
             self.now = self.now.max(Instant::from_nanos(at));
-            let (from, packet) = self.in_flight.remove(&(at, order)).unwrap();
-            self.deliver(from, &packet);
+            let (from, packet, ecn) = self.in_flight.remove(&(at, order)).unwrap();
+            self.deliver(from, &packet, ecn);
             self.flush();
         }
     }
@@ -334,6 +335,6 @@ impl World {
         let mut bytes = vec![0; 20];
         header.emit(&OptionsBuf::new(), &mut bytes).unwrap();
         Header::fill_checksum(&mut bytes, from.ip(), from.other().ip());
-        self.deliver(from, &bytes.into());
+        self.deliver(from, &bytes.into(), Ecn::NotEct);
     }
 }
