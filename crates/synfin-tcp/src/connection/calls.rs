@@ -152,11 +152,6 @@ impl<O: Observer> Connection<O> {
 
     /// ABORT: the connection ends at once, and the peer is told by a RST.
     pub fn abort(&mut self, now: Instant) {
-        self.abort_with(now, ConnectionError::Aborted);
-        self.rcv.discard();
-    }
-
-    fn abort_with(&mut self, now: Instant, error: ConnectionError) {
         let says_so = match self.state {
             State::Closed | State::Listen => return,
             State::SynSent | State::Closing | State::LastAck | State::TimeWait => false,
@@ -167,10 +162,11 @@ impl<O: Observer> Connection<O> {
             | State::CloseWait => true,
         };
         let reset = Reset { seq: self.snd.nxt, ack: Some(self.rcv.nxt) };
-        self.close_with(now, Some(error));
+        self.close_with(now, Some(ConnectionError::Aborted));
         if says_so {
             self.pending.reset = Some(reset);
         }
+        self.rcv.discard();
     }
 
     /// The user lets go of the connection: it closes regularly, and what still comes is nobody's.
@@ -186,11 +182,5 @@ impl<O: Observer> Connection<O> {
         if self.state == State::FinWait2 {
             self.timers.start(Timer::Close, now + self.config.fin_wait_2);
         }
-    }
-
-    /// What arrived is nobody's any more.
-    pub(super) fn abort_unread(&mut self, now: Instant) {
-        self.abort_with(now, ConnectionError::Aborted);
-        self.rcv.discard();
     }
 }

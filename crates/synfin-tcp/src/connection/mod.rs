@@ -16,6 +16,7 @@ mod transmit;
 use core::net::SocketAddr;
 use std::sync::Arc;
 
+use synfin_wire::tcp::Flags;
 use synfin_wire::{SeqNumber, SocketId, Source, State, StateChange};
 
 pub use self::calls::{ReadOutcome, WriteError};
@@ -32,7 +33,7 @@ use crate::options::{Agreed, TIMESTAMPS_LEN, TimestampClock, announced_mss, effe
 use crate::receive::Receiver;
 use crate::send::Sender;
 use crate::time::Instant;
-use crate::timers::Timers;
+use crate::timers::{Timer, Timers};
 use crate::tuple::Tuple;
 
 /// One connection.
@@ -267,7 +268,7 @@ impl<O: Observer> Connection<O> {
             self.snd.rtt.on_established_after_syn_timeout();
         }
         self.attempts = 0;
-        self.timers.stop(crate::timers::Timer::Retransmission);
+        self.timers.stop(Timer::Retransmission);
         self.start_keep_alive(now);
         self.events.on_connected();
     }
@@ -286,9 +287,8 @@ impl<O: Observer> Connection<O> {
         }
     }
 
-    /// Whether congestion marks are to be taken note of.
+    /// Takes note of a congestion mark, and of the peer's answer to one (RFC 3168 section 6.1.3).
     fn note_ecn(&mut self, segment: &Incoming) {
-        use synfin_wire::tcp::Flags;
         if !self.agreed.is_ecn {
             return;
         }

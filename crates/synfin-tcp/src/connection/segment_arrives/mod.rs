@@ -55,20 +55,14 @@ impl<O: Observer> Connection<O> {
     }
 
     fn other_states(&mut self, now: Instant, segment: &Incoming) {
-        const STEPS: usize = 5;
-        for step in 0..STEPS {
-            let outcome = match step {
-                0 => self.first_check_sequence_number(now, segment),
-                1 => self.second_check_rst(now, segment),
-                2 => self.third_check_security(segment),
-                3 => self.fourth_check_syn(now, segment),
-                _ => self.fifth_check_ack(now, segment),
-            };
-            if outcome == Step::Done {
-                return;
-            }
+        let is_done = self.first_check_sequence_number(now, segment) == Step::Done
+            || self.second_check_rst(now, segment) == Step::Done
+            || self.third_check_security(segment) == Step::Done
+            || self.fourth_check_syn(now, segment) == Step::Done
+            || self.fifth_check_ack(now, segment) == Step::Done;
+        if !is_done {
+            self.sixth_step_onwards(now, segment);
         }
-        self.sixth_step_onwards(now, segment);
     }
 
     /// The steps that SYN-SENT goes through too, once it has become ESTABLISHED.

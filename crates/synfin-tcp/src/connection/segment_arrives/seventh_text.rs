@@ -6,6 +6,7 @@ use super::Step;
 use crate::connection::Connection;
 use crate::incoming::Incoming;
 use crate::observer::Observer;
+use crate::receive::{DelayedAck, Owed};
 use crate::time::Instant;
 use crate::timers::Timer;
 
@@ -22,7 +23,7 @@ impl<O: Observer> Connection<O> {
         }
         if self.is_released && (Self::text_seq(segment) + segment.payload_len()).is_after(self.rcv.nxt) {
             // RFC 9293 MAY-1, SHLD-3: nobody will read it, and the peer is told.
-            self.abort_unread(now);
+            self.abort(now);
             return Step::Done;
         }
         let rmss = self.rmss();
@@ -33,8 +34,8 @@ impl<O: Observer> Connection<O> {
         if received.is_cut {
             self.rcv.ack.on_urgent_need();
         }
-        if self.rcv.ack.owed() == crate::receive::Owed::Later && !self.timers.is_running(Timer::DelayedAck) {
-            let delay = crate::receive::DelayedAck::delay(self.config.delayed_ack);
+        if self.rcv.ack.owed() == Owed::Later && !self.timers.is_running(Timer::DelayedAck) {
+            let delay = DelayedAck::delay(self.config.delayed_ack);
             self.timers.start(Timer::DelayedAck, now + delay);
         }
         Step::Continue
