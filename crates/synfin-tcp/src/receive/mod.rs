@@ -208,7 +208,14 @@ impl Receiver {
 
     /// The blocks for the next acknowledgement, a duplicate first (RFC 2883 section 4).
     pub(crate) fn sack_blocks(&self, room: &mut [SackBlock]) -> usize {
-        let report = |room: &mut [SackBlock]| self.reassembly.as_ref().map_or(0, |r| r.sack_blocks(room));
+        let report = |room: &mut [SackBlock]| {
+            let count = self.reassembly.as_ref().map_or(0, |r| r.sack_blocks(room));
+            // The FIN behind a block is received as well.
+            for block in room.iter_mut().take(count).filter(|block| Some(block.right) == self.fin) {
+                block.right += 1;
+            }
+            count
+        };
         let Some(duplicate) = self.duplicate else { return report(room) };
         match room.split_first_mut() {
             Some((first, rest)) => {

@@ -191,11 +191,18 @@ impl Scoreboard {
 
     /// The peer reports a block: each record that lies wholly in it, and was not reported before, goes to `deliver`.
     /// Returns their sequence numbers.
+    ///
+    /// A FIN takes a sequence number, but not every receiver counts it in its blocks: where a block covers all of the
+    /// last segment but the FIN, the FIN goes on as a record of its own.
     pub(crate) fn report(&mut self, block: SackBlock, mut deliver: impl FnMut(&Sent)) -> u32 {
         let mut delivered = 0;
         let first = self.records.partition_point(|r| r.seq.is_before(block.left));
         for index in first..self.records.len() {
-            let Some(record) = self.records.get(index).copied() else { break };
+            let Some(mut record) = self.records.get(index).copied() else { break };
+            if record.is_fin && record.len > 1 && record.end() == block.right + 1 {
+                self.split(index, record.len - 1);
+                record = self.records.get(index).copied().unwrap_or(record);
+            }
             if record.end().is_after(block.right) {
                 break;
             }

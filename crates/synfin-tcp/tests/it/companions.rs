@@ -84,6 +84,17 @@ fn reports_of_what_is_out_of_order_and_of_duplicates() {
     assert_eq!(peer.taken(), ["ACK seq 1 ack 401"]);
 }
 
+/// A FIN out of order is reported with the text before it.
+#[test]
+fn a_fin_out_of_order_is_reported() {
+    let mut peer =
+        Peer::connected_with(ConnectionConfig { sack: true, ..plain() }, &[TcpOption::SackPermitted]);
+    peer.send(&seg(Flags::FIN | Flags::ACK, 6, 1).text(b"world"));
+    assert_eq!(peer.taken(), ["ACK seq 1 ack 1 sack 6-12"]);
+    peer.send(&ack(1, 1).text(b"hello"));
+    assert_eq!(peer.taken(), ["ACK seq 1 ack 12"]);
+}
+
 /// RFC 5961 section 7: challenge ACKs are counted, ten in five seconds.
 #[test]
 fn challenge_acks_are_throttled() {

@@ -268,3 +268,20 @@ fn two_blocks_in_one_acknowledgement_are_no_reordering() {
     assert_eq!(numbers, ["1", "1001", "2001", "5001"]);
     assert_eq!(peer.variables().lost, 1000);
 }
+
+/// The hole before the last segment is found, whether the peer counts the FIN in its report or not.
+#[test]
+fn a_hole_before_the_fin_needs_no_timeout() {
+    for right in [2001, 2002] {
+        let config = ConnectionConfig { sack: true, ..config() };
+        let mut peer = Peer::connected_with(config, &[TcpOption::SackPermitted]);
+        peer.write(2000);
+        peer.shutdown();
+        assert_eq!(peer.taken()[1], "FIN,PSH,ACK seq 1001 ack 1 len 1000");
+        peer.wait(100);
+        let report = sacked(&peer, 1, &[(1001, right)]);
+        peer.send(&report);
+        let sent = peer.wait_until(200);
+        assert_eq!(sent.first(), Some(&(25, "ACK seq 1 ack 1 len 1000".to_owned())), "{right}");
+    }
+}

@@ -45,6 +45,18 @@ fn pipe_by_hand() {
     assert_eq!((board.outstanding(), board.sacked(), board.lost()), (550, 0, 0));
 }
 
+/// A block may leave out the FIN: the text counts as reported, and the FIN is on its own.
+#[test]
+fn a_report_without_the_fin() {
+    let mut board = board();
+    board.push(Sent { is_fin: true, ..sent(1000, 51) });
+    assert_eq!(board.report(block(1000, 1050), |_| {}), 50);
+    assert_eq!((board.sacked(), board.len()), (50, 12));
+    let fin = board.at(11).unwrap();
+    assert_eq!((fin.seq, fin.len, fin.is_fin, fin.place), (SeqNumber(1050), 1, true, Place::InFlight));
+    assert_eq!(board.report(block(900, 1051), |_| {}), 101);
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Ack(u32),
