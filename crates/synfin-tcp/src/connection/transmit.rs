@@ -67,8 +67,10 @@ impl<O: Observer> Connection<O> {
         }
         if left > 0 && self.state != State::SynSent && self.rcv.ack.owed() == Owed::Now {
             // RFC 9293 MUST-58: only if nothing that went out has carried it.
-            self.transmit_bare(now, self.snd.nxt, sink);
-            left -= 1;
+            for _ in 0..self.rcv.acks_due(self.agreed.is_sack).min(left) {
+                self.transmit_bare(now, self.snd.nxt, sink);
+                left -= 1;
+            }
         }
         if left > 0 && std::mem::take(&mut self.pending.is_keep_alive) {
             // RFC 9293 SHLD-12: no data, and a sequence number that the peer has to correct.

@@ -24,6 +24,8 @@ pub(crate) struct DelayedAck {
     owed: Owed,
     /// Octets in order that arrived since the last acknowledgement.
     octets: u32,
+    /// Segments out of order that arrived since then.
+    out_of_order: u8,
 }
 
 impl DelayedAck {
@@ -43,6 +45,17 @@ impl DelayedAck {
     /// Something arrived that is to be acknowledged without delay.
     pub(crate) fn on_urgent_need(&mut self) {
         self.owed = Owed::Now;
+    }
+
+    /// A segment arrived beyond a gap.
+    pub(crate) fn on_out_of_order(&mut self) {
+        self.out_of_order = self.out_of_order.saturating_add(1);
+        self.on_urgent_need();
+    }
+
+    /// Segments out of order since the last acknowledgement.
+    pub(crate) fn out_of_order(&self) -> u8 {
+        self.out_of_order
     }
 
     /// The timer ran out.

@@ -133,6 +133,9 @@ impl Receiver {
         let in_order = u32::try_from(self.nxt.distance_from(before)).unwrap_or_default();
         if in_order > 0 && !had_gap && self.duplicate.is_none() {
             self.ack.on_text(in_order, rmss);
+        } else if in_order == 0 && from != before {
+            // RFC 9293 MAY-13; RFC 5681 section 4.2: above a gap.
+            self.ack.on_out_of_order();
         } else {
             // RFC 9293 MAY-13; RFC 5681 section 4.2: out of order, above a gap, or filling one: at once.
             self.ack.on_urgent_need();
@@ -229,6 +232,13 @@ impl Receiver {
     /// Whether there is anything for a SACK option.
     pub(crate) fn has_sack_blocks(&self) -> bool {
         self.duplicate.is_some() || self.reassembly.is_some()
+    }
+
+    /// How many acknowledgements are due at once. Without SACK a sender counts duplicates to learn how many segments
+    /// have left the network (RFC 5681 section 3.2): those of a batch are not one.
+    pub(crate) fn acks_due(&self, is_sack: bool) -> u32 {
+        let duplicates = if is_sack { 0 } else { u32::from(self.ack.out_of_order()) };
+        (duplicates + u32::from(self.nxt != self.last_ack_sent)).max(1)
     }
 
     /// A segment with an acknowledgement was sent.

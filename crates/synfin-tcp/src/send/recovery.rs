@@ -30,6 +30,8 @@ pub(crate) struct Recovery {
     phase: Phase,
     /// `snd.nxt` when the last loss was found: until then it is all one congestion event.
     recover: SeqNumber,
+    /// Whether that was found by a timeout: then segments were sent again that had arrived, and cause duplicates.
+    is_timeout: bool,
     /// Without SACK: duplicate acknowledgements, each of which stands for a segment that has arrived.
     dup_acks: u32,
     /// A tail loss probe that is not answered.
@@ -110,6 +112,7 @@ impl Recovery {
         Self {
             phase: Phase::Open,
             recover: iss,
+            is_timeout: false,
             dup_acks: 0,
             probe: None,
             first_resent: None,
@@ -370,8 +373,9 @@ impl Sender {
         let is_lost = match self.recovery.phase {
             Phase::Open => {
                 self.recovery.dup_acks >= DUP_THRESH
-                    // Step 2: duplicates of what was in flight at the last loss say nothing new.
-                    && self.una.is_after(self.recovery.recover)
+                    // Step 2: duplicates of what was in flight at the last loss say nothing new. Fast recovery sends
+                    // nothing again that has arrived, so that what comes right behind it may be believed.
+                    && self.una.is_at_or_after(self.recovery.recover + u32::from(self.recovery.is_timeout))
             }
             Phase::Recovery(_) => advanced > 0,
             Phase::Loss(_) => false,
@@ -421,6 +425,7 @@ impl Sender {
         }
         self.recovery.phase = Phase::Loss(if is_first && is_sack { Frto::AwaitFirst } else { Frto::Off });
         self.recovery.recover = self.nxt;
+        self.recovery.is_timeout = true;
         self.recovery.dup_acks = 0;
         self.recovery.probe = None;
         self.recovery.first_resent = None;
@@ -433,6 +438,7 @@ impl Sender {
         }
         self.recovery.phase = Phase::Recovery(Prr::new(flight));
         self.recovery.recover = self.nxt;
+        self.recovery.is_timeout = false;
         self.recovery.first_resent = None;
         self.recovery.probe = None;
         self.congestion.on_congestion(flight);

@@ -567,3 +567,16 @@ fn calls_after_the_end_have_their_errors() {
     );
     assert_eq!(peer.read(1), ReadOutcome::Failed(ConnectionError::Reset));
 }
+
+/// RFC 5681 sections 3.2 and 4.2: without SACK every segment of a batch beyond a gap has its duplicate acknowledgement:
+/// three of them are what fast retransmit needs. MUST-59: but none before all are processed.
+#[test]
+fn duplicates_of_a_batch_are_not_aggregated_without_sack() {
+    let mut peer = Peer::connected(plain());
+    for i in [0, 2, 3, 4] {
+        peer.send(&ack(1 + 1000 * i, 1).text(&[0; 1000]));
+    }
+    assert_eq!(peer.taken(), ["ACK seq 1 ack 1001"; 4]);
+    peer.send(&ack(1001, 1).text(&[0; 1000]));
+    assert_eq!(peer.taken(), ["ACK seq 1 ack 5001"]);
+}
