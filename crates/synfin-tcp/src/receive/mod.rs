@@ -137,7 +137,7 @@ impl Receiver {
             // RFC 9293 MAY-13; RFC 5681 section 4.2: above a gap.
             self.ack.on_out_of_order();
         } else {
-            // RFC 9293 MAY-13; RFC 5681 section 4.2: out of order, above a gap, or filling one: at once.
+            // RFC 5681 section 4.2: what fills a gap, and what comes twice, at once.
             self.ack.on_urgent_need();
         }
         Received { in_order, is_cut }
