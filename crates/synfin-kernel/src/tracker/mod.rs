@@ -1,0 +1,416 @@
+//! From Linux's events to the states of RFC 9293.
+//!
+//! What Linux tells is not what the RFC means, in these ways:
+//! * TIME-WAIT: the socket goes to CLOSED and a small time-wait socket takes over. That one may itself still be in
+//!   FIN-WAIT-2, when its process has closed; then a FIN that is heard there begins TIME-WAIT.
+//! * SYN-RECEIVED lives in a request socket. The connection inherits its cookie.
+//! * SYN-SENT begins before the local port is known: it is told when the port is.
+//! * Most changes happen while the processor was doing something else: the process of an event is only taken where it
+//!   held the socket. All other changes get the owner that was known last, the process that listens at first.
+//!
+//! Events of different processors arrive a little out of order, and what explains a change often comes right after it:
+//! so events are held back for a moment ([`TrackerOptions::hold_back_ns`]), sorted, and facts taken in as they arrive.
+//!
+//! There is no clock here: [`Tracker::poll`] is told the time.
+
+mod entry;
+mod report;
+mod transitions;
+
+use std::collections::VecDeque;
+
+use entry::{Ends, Entry, Facts};
+use hashbrown::{HashMap, HashSet, hash_map::Entry as Slot};
+pub use report::{Change, Evidence, Existing, Report, Why};
+use synfin_wire::{Process, SocketId, State};
+
+use crate::{
+    Processes, Snapshot, SocketTimer,
+    event::{Changed, Event, Subject},
+};
+
+/// How to track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TrackerOptions {
+    /// For so many nanoseconds an event waits for those that belong before it, or explain it. Longer than a ring buffer
+    /// takes to be read ([`EventOptions::LATENCY`](crate::EventOptions)).
+    pub hold_back_ns: u64,
+    /// At most so many sockets are known at a time; beyond, those that are longest in TIME-WAIT are forgotten.
+    pub max_sockets: usize,
+}
+
+impl Default for TrackerOptions {
+    fn default() -> Self {
+        Self { hold_back_ns: 50_000_000, max_sockets: 1 << 20 }
+    }
+}
+
+/// Events wait at most until there are so many.
+const MAX_PENDING: usize = 1 << 17;
+
+/// How long Linux keeps TIME-WAIT (`TCP_TIMEWAIT_LEN`), and by default FIN-WAIT-2 without a process.
+const TIME_WAIT_NS: u64 = 60_000_000_000;
+
+/// A timer that long may be late by an eighth, since distant timers are kept in coarse slots (kernel/time/timer.c).
+const TIMER_LATENESS_NS: u64 = TIME_WAIT_NS / 8;
+
+/// How long a SYN-ACK is repeated by default (`tcp_synack_retries` 5: after 1, 3, 7, 15, 31, given up after 63 s), doubled.
+const REQUEST_NS: u64 = 126_000_000_000;
+
+/// Below this length no queue is worth sweeping.
+const MIN_SWEEP: usize = 1 << 10;
+
+/// Follows all sockets from their first state to their last.
+#[derive(Debug)]
+pub struct Tracker {
+    options: TrackerOptions,
+    /// Sorted by time.
+    pending: VecDeque<Event>,
+    ready: VecDeque<Report>,
+    entries: HashMap<SocketId, Entry>,
+    facts: HashMap<SocketId, Facts>,
+    /// Sockets in TIME-WAIT and SYN-RECEIVED.
+    small: HashMap<Ends, SocketId>,
+    /// By namespace and port.
+    listeners: HashMap<(u64, u16), Vec<SocketId>>,
+    /// Deadlines in the order in which they were set, those of SYN-RECEIVED apart: each queue is sorted.
+    time_wait_deadlines: VecDeque<(u64, SocketId)>,
+    request_deadlines: VecDeque<(u64, SocketId)>,
+    sweep_requests_at: usize,
+    forgotten: u64,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new(TrackerOptions::default())
+    }
+}
+
+impl Tracker {
+    /// Knows nothing.
+    #[must_use]
+    pub fn new(options: TrackerOptions) -> Self {
+        Self {
+            options,
+            pending: VecDeque::new(),
+            ready: VecDeque::new(),
+            entries: HashMap::new(),
+            facts: HashMap::new(),
+            small: HashMap::new(),
+            listeners: HashMap::new(),
+            time_wait_deadlines: VecDeque::new(),
+            request_deadlines: VecDeque::new(),
+            sweep_requests_at: MIN_SWEEP,
+            forgotten: 0,
+        }
+    }
+
+    /// Takes in an event.
+    pub fn handle_event(&mut self, event: Event) {
+        self.learn(&event);
+        let at_ns = event.at_ns();
+        // They are nearly sorted: the place is found after a step or two.
+        let behind = self.pending.iter().rev().take_while(|other| other.at_ns() > at_ns).count();
+        self.pending.insert(self.pending.len() - behind, event);
+        if self.pending.len() > MAX_PENDING {
+            self.process_first();
+        }
+    }
+
+    /// Takes in the sockets of a namespace. For no gap and no double, [`Events`](crate::Events) were opened before the
+    /// snapshot was taken, and all that they tell was handed over between that and this.
+    ///
+    /// After a loss of events another one mends what is known: what was missed is told as inferred.
+    pub fn handle_snapshot(&mut self, snapshot: &Snapshot, processes: &Processes) {
+        // What events tell of is known better from them: the first one names the state before.
+        let told: HashSet<_> = self.pending.iter().filter_map(told_state_of).collect();
+        for socket in &snapshot.sockets {
+            let owner = processes.owner(socket.inode);
+            let since_ns = match socket.timer {
+                Some(SocketTimer::TimeWait(left)) if socket.state == State::TimeWait => {
+                    let left_ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+                    TIME_WAIT_NS.checked_sub(left_ns).map(|passed| snapshot.ended_ns.saturating_sub(passed))
+                }
+                _ => None,
+            };
+            let subject = Subject {
+                at_ns: snapshot.ended_ns,
+                socket: socket.id,
+                local: socket.local,
+                remote: socket.remote,
+            };
+            let mut entry = Entry::new(&subject, socket.state, since_ns);
+            entry.listed_owner = owner;
+            entry.listed_ns = snapshot.ended_ns;
+            entry.is_handed_over = matches!(socket.timer, Some(SocketTimer::TimeWait(_)));
+            if told.contains(&socket.id) {
+                self.listed_later(socket.id, entry);
+                continue;
+            }
+            if let Some(known) = self.entries.get_mut(&socket.id) {
+                known.listed_owner = known.listed_owner.or(owner);
+                self.tell_untold_syn(&subject);
+                if self.entries.get(&socket.id).is_some_and(|known| known.state != socket.state) {
+                    self.infer(socket.id, socket.state, snapshot.ended_ns);
+                }
+                continue;
+            }
+            // Closed, and not yet given back by its process: no connection.
+            if socket.state != State::Closed {
+                self.insert(socket.id, entry);
+                if socket.state == State::SynReceived {
+                    self.set_deadline(socket.id, snapshot.ended_ns, REQUEST_NS);
+                }
+                self.tell_existing(socket.id, &entry);
+            }
+        }
+        let listed: HashSet<_> = snapshot.sockets.iter().map(|socket| socket.id).collect();
+        let is_gone = |socket: &SocketId| {
+            socket.namespace == snapshot.namespace && !listed.contains(socket) && !told.contains(socket)
+        };
+        let gone: Vec<_> = self.entries.keys().copied().filter(is_gone).collect();
+        for socket in gone {
+            self.infer(socket, State::Closed, snapshot.ended_ns);
+        }
+    }
+
+    /// What there is to say, now being `now_ns` (since the Unix epoch, UTC), until there is nothing more.
+    pub fn poll(&mut self, now_ns: u64) -> Option<Report> {
+        while self.ready.is_empty() {
+            let is_due = |event: &Event| event.at_ns().saturating_add(self.options.hold_back_ns) <= now_ns;
+            if self.pending.front().is_some_and(is_due) {
+                self.process_first();
+            } else if !self.give_up_overdue(now_ns) {
+                break;
+            }
+        }
+        self.ready.pop_front()
+    }
+
+    /// When [`poll`](Self::poll) will have something to do, in nanoseconds since the Unix epoch; 0: it has.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        if !self.ready.is_empty() {
+            return Some(0);
+        }
+        let held = self.pending.front().map(|event| event.at_ns().saturating_add(self.options.hold_back_ns));
+        let overdue = self.time_wait_deadlines.front().into_iter().chain(self.request_deadlines.front());
+        held.into_iter().chain(overdue.map(|(deadline, _)| *deadline)).min()
+    }
+
+    /// All that is left, held back no longer: the source is closed.
+    pub fn flush(&mut self) -> impl Iterator<Item = Report> {
+        while !self.pending.is_empty() {
+            self.process_first();
+        }
+        self.ready.drain(..)
+    }
+
+    /// How many sockets are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many sockets were forgotten, since there were more than [`TrackerOptions::max_sockets`].
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Whose socket it is: the process that used it last, else the one that /proc named, else the listener's.
+    #[must_use]
+    pub fn owner(&self, socket: SocketId) -> Option<Process> {
+        let entry = self.entries.get(&socket);
+        self.own_owner(socket).or_else(|| self.listener_owner(socket.namespace, entry?.local))
+    }
+
+    fn own_owner(&self, socket: SocketId) -> Option<Process> {
+        let user = self.facts.get(&socket).and_then(|facts| facts.user);
+        user.or_else(|| self.entries.get(&socket)?.listed_owner)
+    }
+
+    /// Who listens at this address. Nobody, where several do (SO_REUSEPORT) and it is not known which of them it was.
+    fn listener_owner(&self, namespace: u64, local: std::net::SocketAddr) -> Option<Process> {
+        let listeners = self.listeners.get(&(namespace, local.port()))?;
+        let ip = |id: &SocketId| self.entries.get(id).map(|entry| entry.local.ip());
+        let is_exact = |id: &SocketId| ip(id) == Some(local.ip());
+        let is_any = |id: &SocketId| ip(id).is_some_and(|ip| ip.is_unspecified());
+        let has_exact = listeners.iter().any(is_exact);
+        let mut owners = listeners.iter().filter(|id| if has_exact { is_exact(id) } else { is_any(id) });
+        let owner = self.own_owner(*owners.next()?)?;
+        owners.all(|id| self.own_owner(*id) == Some(owner)).then_some(owner)
+    }
+
+    /// What an event tells is true at once, also for what came before it and is held back.
+    fn learn(&mut self, event: &Event) {
+        let Some(subject) = event.subject() else { return };
+        let (socket, at_ns) = (subject.socket, subject.at_ns);
+        let mut facts = |change: &dyn Fn(&mut Facts)| change(self.facts.entry(socket).or_default());
+        match event {
+            Event::Connecting(_, task) | Event::Owner(_, task) => {
+                facts(&|facts| facts.user = Some(task.process))
+            }
+            // Who closes need not be who used it: a child that has inherited it closes it for good when it executes
+            // another program.
+            Event::Changed(Changed { task: Some(task), .. }) => {
+                facts(&|facts| facts.user = facts.user.or(Some(task.process)));
+            }
+            Event::ResetSent(reset) if socket.cookie != 0 => {
+                facts(&|facts| facts.reset = Some((at_ns, Why::ResetSent(reset.reason))));
+            }
+            Event::ResetReceived(..) => facts(&|facts| facts.reset = Some((at_ns, Why::ResetReceived))),
+            _ => {}
+        }
+    }
+
+    fn process_first(&mut self) {
+        let Some(event) = self.pending.pop_front() else { return };
+        self.on_event(event);
+        // What was learned of a socket that is not known, or no more, is of no use.
+        if let Some(subject) = event.subject()
+            && !self.entries.contains_key(&subject.socket)
+        {
+            self.facts.remove(&subject.socket);
+        }
+    }
+
+    /// A socket that a snapshot lists and events tell of: what they do not tell is taken from the list.
+    fn listed_later(&mut self, socket: SocketId, entry: Entry) {
+        if let Some(owner) = entry.listed_owner {
+            let facts = self.facts.entry(socket).or_default();
+            facts.user = facts.user.or(Some(owner));
+        }
+    }
+
+    fn insert(&mut self, socket: SocketId, entry: Entry) {
+        if let Some(old) = self.entries.insert(socket, entry) {
+            self.unindex(socket, &old);
+        }
+        self.index(socket, &entry);
+        if entry.is_handed_over || entry.state == State::TimeWait {
+            self.set_deadline(socket, entry.since_ns.unwrap_or(entry.listed_ns), TIME_WAIT_NS);
+        }
+        if self.entries.len() > self.options.max_sockets
+            && let Some((_, oldest)) = self.time_wait_deadlines.pop_front()
+        {
+            self.remove(oldest);
+            self.forgotten = self.forgotten.saturating_add(1);
+        }
+    }
+
+    fn remove(&mut self, socket: SocketId) {
+        self.facts.remove(&socket);
+        if let Some(entry) = self.entries.remove(&socket) {
+            self.unindex(socket, &entry);
+        }
+    }
+
+    /// Changes what is known of a socket, and by what it is found.
+    fn update(&mut self, socket: SocketId, change: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.entries.get_mut(&socket) else { return };
+        let old = *entry;
+        change(entry);
+        let new = *entry;
+        self.unindex(socket, &old);
+        self.index(socket, &new);
+    }
+
+    fn index(&mut self, socket: SocketId, entry: &Entry) {
+        if entry.is_small() {
+            self.small.insert(entry.ends(socket), socket);
+        }
+        if entry.state == State::Listen {
+            self.listeners.entry((socket.namespace, entry.local.port())).or_default().push(socket);
+        }
+    }
+
+    fn unindex(&mut self, socket: SocketId, entry: &Entry) {
+        if entry.is_small()
+            && let Slot::Occupied(small) = self.small.entry(entry.ends(socket))
+            && *small.get() == socket
+        {
+            small.remove();
+        }
+        if entry.state == State::Listen
+            && let Slot::Occupied(mut listeners) =
+                self.listeners.entry((socket.namespace, entry.local.port()))
+        {
+            listeners.get_mut().retain(|other| *other != socket);
+            if listeners.get().is_empty() {
+                listeners.remove();
+            }
+        }
+    }
+
+    /// From then on it is over after `length_ns`, unless something is heard of it.
+    fn set_deadline(&mut self, socket: SocketId, from_ns: u64, length_ns: u64) {
+        let Some(entry) = self.entries.get_mut(&socket) else { return };
+        let deadline = from_ns.saturating_add(length_ns).saturating_add(TIMER_LATENESS_NS);
+        let is_queued = entry.deadline_ns.replace(deadline).is_some();
+        // One that is queued is looked at again when it comes up.
+        if is_queued {
+            return;
+        }
+        if length_ns != REQUEST_NS {
+            self.time_wait_deadlines.push_back((deadline, socket));
+            return;
+        }
+        self.request_deadlines.push_back((deadline, socket));
+        // Almost all of them end long before: those are swept out whenever they may be half of the queue.
+        if self.request_deadlines.len() > self.sweep_requests_at {
+            let is_waiting = |entry: &Entry| entry.state == State::SynReceived && entry.deadline_ns.is_some();
+            self.request_deadlines.retain(|(_, socket)| self.entries.get(socket).is_some_and(is_waiting));
+            self.sweep_requests_at = MIN_SWEEP.max(self.request_deadlines.len().saturating_mul(2));
+        }
+    }
+
+    /// Ends one whose time is over without a word from the kernel. Whether there was anything to look at.
+    fn give_up_overdue(&mut self, now_ns: u64) -> bool {
+        for is_request in [false, true] {
+            let queue = if is_request { &mut self.request_deadlines } else { &mut self.time_wait_deadlines };
+            let Some(&(queued, socket)) = queue.front() else { continue };
+            if queued > now_ns {
+                continue;
+            }
+            queue.pop_front();
+            match self.entries.get(&socket).map(|entry| (entry.deadline_ns, entry.is_small())) {
+                Some((Some(deadline), _)) if deadline > now_ns => queue.push_back((deadline, socket)),
+                Some((Some(deadline), true)) => {
+                    let at_ns = deadline.saturating_sub(TIMER_LATENESS_NS);
+                    self.end(socket, at_ns, State::Closed, Evidence::Inferred, Some(Why::Expired));
+                }
+                _ => {}
+            }
+            return true;
+        }
+        false
+    }
+}
+
+/// The socket whose state an event tells.
+fn told_state_of(event: &Event) -> Option<SocketId> {
+    match event {
+        Event::Changed(Changed { subject, .. })
+        | Event::Connecting(subject, _)
+        | Event::RequestCreated(subject)
+        | Event::RequestExpired(subject)
+        | Event::TimeWaitExpired(subject, _) => Some(subject.socket),
+        Event::TimeWaitSegment(segment) => Some(segment.subject.socket),
+        Event::Owner(..)
+        | Event::Retransmit(_)
+        | Event::ResetSent(_)
+        | Event::ResetReceived(..)
+        | Event::Dropped(_)
+        | Event::Lost(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

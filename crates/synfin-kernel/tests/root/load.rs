@@ -1,0 +1,137 @@
+//! Many at a time: nothing is lost, and no chain is broken.
+
+use std::{
+    collections::HashMap,
+    net::{TcpListener, TcpStream},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use synfin_kernel::{Change, Event, EventOptions, Events, Namespace, Polled, Report};
+use synfin_wire::{SocketId, State};
+
+use crate::world::{Watch, chain, isolated};
+
+const CONNECTIONS: usize = 4_000;
+
+/// One after the other, each closed by the server first.
+fn make_connections(listener: &TcpListener, count: usize) {
+    let address = listener.local_addr().unwrap();
+    for _ in 0..count {
+        let client = TcpStream::connect(address).unwrap();
+        drop(listener.accept().unwrap());
+        drop(client);
+    }
+}
+
+#[test]
+fn thousands_of_short_connections() {
+    isolated(|| {
+        let mut watch = Watch::begin();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        make_connections(&listener, CONNECTIONS);
+        let mut ended = 0;
+        watch.until("the end of all", |report| {
+            if let Report::Change(Change { change, .. }) = report
+                && change.remote.port() != 0
+                && matches!(change.to, State::TimeWait | State::Closed)
+            {
+                ended += 1;
+            }
+            ended == 2 * CONNECTIONS
+        });
+        watch.catch_up();
+        assert!(!watch.events().any(|event| matches!(event, Event::Lost(_))), "events were lost");
+        let mut sockets: HashMap<SocketId, Vec<&Change>> = HashMap::new();
+        for change in watch.changes().filter(|change| change.change.remote.port() != 0) {
+            sockets.entry(change.change.socket).or_default().push(change);
+        }
+        let mut chains: HashMap<String, usize> = HashMap::new();
+        for changes in sockets.values() {
+            // The client's port may come again, and a new connection take the place of the old.
+            *chains.entry(chain(changes).replace(" CLOSED (reused)", "")).or_default() += 1;
+        }
+        let expected = [
+            "CLOSED SYN-SENT ESTABLISHED CLOSE-WAIT LAST-ACK CLOSED",
+            "LISTEN SYN-RECEIVED ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT",
+        ];
+        assert_eq!(chains, expected.map(|chain| (chain.to_owned(), CONNECTIONS)).into());
+    });
+}
+
+/// Watching begins while connections come and go: none has a gap or a step twice, wherever it was just then.
+#[test]
+fn watching_begins_amid_traffic() {
+    isolated(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        for _ in 0..3 {
+            let is_over = AtomicBool::new(false);
+            let mut watch = std::thread::scope(|scope| {
+                // It is born into this thread's namespace.
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        make_connections(&listener, 1);
+                    }
+                });
+                let mut watch = Watch::begin();
+                let is_new = |report: &Report| matches!(report, Report::Change(change) if change.change.to == State::SynSent);
+                let mut count = 0;
+                watch.until("some whole connections", |report| {
+                    count += usize::from(is_new(report));
+                    count == 50
+                });
+                is_over.store(true, Ordering::Relaxed);
+                watch
+            });
+            watch.catch_up();
+            let mut state: HashMap<SocketId, State> = HashMap::new();
+            for report in &watch.reports {
+                match report {
+                    Report::Existing(one) => {
+                        assert_eq!(state.insert(one.socket, one.state), None, "told twice: {one:?}");
+                    }
+                    Report::Change(Change { change, .. }) => {
+                        let before = state.insert(change.socket, change.to);
+                        let is_first = matches!(change.from, State::Closed | State::Listen);
+                        assert!(
+                            before == Some(change.from) || (before.is_none() && is_first),
+                            "{before:?} {change:?}"
+                        );
+                    }
+                    _ => {}
+                }
+            }
+            assert!(state.values().any(|state| *state == State::TimeWait));
+        }
+    });
+}
+
+/// What does not fit into the ring is counted: nothing of it is missing in silence.
+#[test]
+fn what_is_lost_is_counted() {
+    isolated(|| {
+        let namespace = u32::try_from(Namespace::Current.inode().unwrap()).unwrap();
+        let options =
+            EventOptions { namespaces: vec![namespace], ring_bytes: 1 << 16, ..EventOptions::default() };
+        let mut small = Events::open(&options).unwrap();
+        let mut large = Events::open(&EventOptions { ring_bytes: 1 << 24, ..options }).unwrap();
+        // A ring of 64 KiB holds the events of some 50 connections.
+        make_connections(&TcpListener::bind("127.0.0.1:0").unwrap(), 500);
+        let count = |events: &mut Events| {
+            let (mut told, mut lost) = (0, 0);
+            while events
+                .poll(Some(Duration::ZERO), |event| match event {
+                    Event::Lost(loss) => lost += loss.count,
+                    _ => told += 1,
+                })
+                .unwrap()
+                != Polled::TimedOut
+            {}
+            (told, lost)
+        };
+        let ((told, lost), (all, none)) = (count(&mut small), count(&mut large));
+        assert_eq!(none, 0, "the large ring holds everything");
+        assert!(lost > 0);
+        assert_eq!(told + lost, all);
+    });
+}
