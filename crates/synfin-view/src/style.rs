@@ -9,12 +9,15 @@ pub struct Style {
     pub color: bool,
     /// Whether to draw with characters beyond ASCII. Otherwise none is written at all.
     pub unicode: bool,
+    /// Whether lines of lists must fit into the width as well, for a terminal, where a line that wraps is hard to
+    /// read: packets say less there. Otherwise they are as long as they have to be.
+    pub fits_lines: bool,
 }
 
 impl Default for Style {
-    /// 80 columns, no colours, Unicode.
+    /// 80 columns, no colours, Unicode, lines as long as they have to be.
     fn default() -> Self {
-        Self { width: 80, color: false, unicode: true }
+        Self { width: 80, color: false, unicode: true, fits_lines: false }
     }
 }
 

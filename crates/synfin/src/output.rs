@@ -64,7 +64,7 @@ pub(crate) fn style(args: &ViewArgs, to_terminal: bool) -> Style {
     } else {
         std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(80)
     };
-    Style { width, color, unicode: !args.ascii }
+    Style { width, color, unicode: !args.ascii, fits_lines: to_terminal }
 }
 
 /// What to show: as asked for; else the ladder of a connection that was asked for; else `default`.

@@ -76,7 +76,7 @@ impl Session {
                 tree: None,
                 shown: 0,
             },
-            writer: write.map(Writer::create).transpose().map_err(failure::write)?,
+            writer: write.map(writer).transpose()?,
             comments: Comments::default(),
             told: Vec::new(),
             style: output::style(args, io::IsTerminal::is_terminal(&io::stderr())),
@@ -234,6 +234,13 @@ impl Session {
             }
         }
     }
+}
+
+/// A capture file that begins on the disk already: what cannot be written is said before anything else begins.
+fn writer(path: &Path) -> Result<Writer<File>, Failure> {
+    let mut writer = Writer::create(path).map_err(failure::write)?;
+    writer.flush().map_err(failure::write)?;
+    Ok(writer)
 }
 
 /// Prints only what was asked for: connections by their numbers, or those that began from some time on.

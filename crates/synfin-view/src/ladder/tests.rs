@@ -157,7 +157,7 @@ proptest! {
                 None => &mut talk,
             };
         }
-        let drawing = draw(&talk, Style { width, unicode, color: false });
+        let drawing = draw(&talk, Style { width, unicode, ..Style::default() });
         for line in drawing.lines() {
             prop_assert!(line.width() <= width, "{} columns: {line}", line.width());
             prop_assert!(!line.chars().any(char::is_control), "{line:?}");

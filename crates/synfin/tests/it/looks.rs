@@ -82,6 +82,20 @@ fn ladders_are_as_wide_as_columns_says() {
 }
 
 #[test]
+fn lines_of_lists_never_wrap_on_a_terminal_and_are_whole_elsewhere() {
+    let folder = made::folder();
+    let args = "read one.pcapng --show packets,messages,states,connections --color never";
+    let whole = synfin(folder.path(), args.split(' ')).fine();
+    let Some(ran) = on_terminal(folder.path(), args) else { return };
+    let fitted = ran.fine();
+    assert!(fitted.lines().all(|line| line.chars().count() <= 100), "{fitted}");
+    let packets = |text: &str| text.lines().filter(|line| line.contains(" seq=")).count();
+    assert_eq!((packets(&whole), packets(&fitted)), (3 * made::PACKETS, 3 * made::PACKETS));
+    let windows = |text: &str| text.matches(" win=").count();
+    assert_eq!((windows(&whole), windows(&fitted)), (3 * made::PACKETS, 3 * 2), "only those of a SYN");
+}
+
+#[test]
 fn times_of_day_are_those_of_the_time_zone() {
     let folder = made::folder();
     let args = ["read", "one.pcapng", "--show", "packets", "--clock"];

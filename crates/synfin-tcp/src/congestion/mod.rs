@@ -1,0 +1,262 @@
+//! Congestion control (RFC 5681), with the algorithm for congestion avoidance to choose.
+//!
+//! The window and slow start are common to all; [`CongestionControl`] is what differs: how the window grows in
+//! congestion avoidance, and how far it is reduced.
+
+mod cubic;
+mod hystart;
+mod newreno;
+mod pacing;
+mod rate;
+
+use core::time::Duration;
+
+use synfin_wire::SeqNumber;
+
+use self::cubic::Cubic;
+use self::hystart::HyStart;
+use self::newreno::NewReno;
+pub(crate) use self::pacing::Pacer;
+pub(crate) use self::rate::{Newest, RateEstimator, RateSample};
+use crate::config::{Algorithm, ConnectionConfig};
+use crate::time::Instant;
+
+/// Congestion window and threshold, in octets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Window {
+    pub(crate) cwnd: u32,
+    pub(crate) ssthresh: u32,
+    pub(crate) mss: u32,
+}
+
+/// An acknowledgement, as congestion control sees it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AckEvent {
+    pub(crate) now: Instant,
+    /// Octets acknowledged for the first time.
+    pub(crate) acked: u32,
+    pub(crate) una: SeqNumber,
+    pub(crate) nxt: SeqNumber,
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) srtt: Option<Duration>,
+    /// Whether the window was what held the sender back.
+    pub(crate) is_cwnd_limited: bool,
+}
+
+/// What differs between algorithms.
+pub(crate) trait CongestionControl {
+    /// An acknowledgement in congestion avoidance, while the window was in use.
+    fn on_ack_in_avoidance(&mut self, window: &mut Window, event: &AckEvent);
+
+    /// Congestion: sets `ssthresh`.
+    fn on_congestion(&mut self, window: &mut Window, flight_size: u32);
+
+    /// The last congestion event was none.
+    fn on_undo(&mut self) {}
+
+    /// The connection was idle.
+    fn on_idle(&mut self) {}
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Chosen {
+    NewReno(NewReno),
+    Cubic(Cubic),
+}
+
+impl Chosen {
+    fn control(&mut self) -> &mut dyn CongestionControl {
+        match self {
+            Self::NewReno(newreno) => newreno,
+            Self::Cubic(cubic) => cubic,
+        }
+    }
+}
+
+/// Congestion control of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Controller {
+    window: Window,
+    chosen: Chosen,
+    hystart: Option<HyStart>,
+    is_paced: bool,
+    /// Window and threshold before the last congestion event.
+    before: Option<(u32, u32)>,
+    /// The rate estimator.
+    pub(crate) rate: RateEstimator,
+    /// The last sample of it.
+    pub(crate) last_rate: Option<RateSample>,
+    /// The pacer.
+    pub(crate) pacer: Pacer,
+}
+
+impl Controller {
+    /// At the start of a connection. The window follows when the MSS is known.
+    pub(crate) fn new(config: &ConnectionConfig) -> Self {
+        Self {
+            window: Window { cwnd: 0, ssthresh: u32::MAX, mss: 0 },
+            chosen: match config.congestion {
+                Algorithm::NewReno => Chosen::NewReno(NewReno::default()),
+                Algorithm::Cubic => Chosen::Cubic(Cubic::default()),
+            },
+            hystart: config.hystart.then(HyStart::new),
+            is_paced: config.pacing,
+            before: None,
+            rate: RateEstimator::default(),
+            last_rate: None,
+            pacer: Pacer::default(),
+        }
+    }
+
+    /// The handshake is over. RFC 6928 section 2; after a lost SYN the window is one segment (RFC 5681 section 3.1).
+    pub(crate) fn on_established(&mut self, mss: u32, initial_segments: u32, was_syn_lost: bool) {
+        let segments = if was_syn_lost { 1 } else { initial_segments.max(1) };
+        self.window.mss = mss;
+        self.window.cwnd = mss.saturating_mul(segments);
+    }
+
+    /// The segment size changed. The window stays what it is in octets, but never below one segment.
+    pub(crate) fn on_mss_change(&mut self, mss: u32) {
+        self.window.mss = mss;
+        self.window.cwnd = self.window.cwnd.max(mss);
+    }
+
+    /// `cwnd` in octets.
+    pub(crate) fn cwnd(&self) -> u32 {
+        self.window.cwnd
+    }
+
+    /// `ssthresh` in octets.
+    pub(crate) fn ssthresh(&self) -> u32 {
+        self.window.ssthresh
+    }
+
+    /// Whether the connection is in slow start.
+    pub(crate) fn is_in_slow_start(&self) -> bool {
+        self.window.cwnd < self.window.ssthresh
+    }
+
+    /// New data was acknowledged outside of recovery.
+    // RFC 9293 MUST-19: slow start and congestion avoidance.
+    pub(crate) fn on_ack(&mut self, event: &AckEvent) {
+        if event.acked == 0 || !event.is_cwnd_limited {
+            return;
+        }
+        if !self.is_in_slow_start() {
+            self.chosen.control().on_ack_in_avoidance(&mut self.window, event);
+            return;
+        }
+        let Window { mss, .. } = self.window;
+        // RFC 9406 section 4.3: HyStart++ is for the first slow start, while nothing is known of the path.
+        let is_first = self.window.ssthresh == u32::MAX;
+        let growth = match &mut self.hystart {
+            Some(hystart) if is_first => {
+                let verdict =
+                    hystart.on_ack(event.una, event.nxt, event.acked, mss, event.rtt, self.is_paced);
+                if verdict.is_over {
+                    self.window.ssthresh = self.window.cwnd;
+                }
+                verdict.growth
+            }
+            // RFC 3465 section 2.3: L = 2 bounds the burst; pacing does too.
+            _ if self.is_paced => event.acked,
+            _ => event.acked.min(mss.saturating_mul(2)),
+        };
+        let room = self.window.ssthresh.max(self.window.cwnd) - self.window.cwnd;
+        self.window.cwnd = self.window.cwnd.saturating_add(growth.min(room.max(mss)));
+    }
+
+    /// A loss, or a congestion mark: once in a window of data.
+    pub(crate) fn on_congestion(&mut self, flight_size: u32) {
+        self.before = Some((self.window.cwnd, self.window.ssthresh));
+        self.chosen.control().on_congestion(&mut self.window, flight_size);
+    }
+
+    /// RFC 5681 section 3.1: after a timeout the window is one segment.
+    pub(crate) fn on_timeout(&mut self) {
+        self.window.cwnd = self.window.mss;
+    }
+
+    /// Recovery decides how large the window is.
+    pub(crate) fn set_cwnd(&mut self, cwnd: u32) {
+        self.window.cwnd = cwnd;
+    }
+
+    /// The last congestion event was none (RFC 4015 section 3, RFC 9438 section 4.9).
+    pub(crate) fn on_undo(&mut self) {
+        if let Some((cwnd, ssthresh)) = self.before.take() {
+            self.window.cwnd = self.window.cwnd.max(cwnd);
+            self.window.ssthresh = ssthresh;
+            self.chosen.control().on_undo();
+        }
+    }
+
+    /// RFC 5681 section 4.1: after an idle time of more than the timeout, no more than the restart window.
+    pub(crate) fn on_idle(&mut self, initial_segments: u32) {
+        self.window.cwnd = self.window.cwnd.min(self.window.mss.saturating_mul(initial_segments.max(1)));
+        self.chosen.control().on_idle();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn controller(congestion: Algorithm) -> Controller {
+        let config = ConnectionConfig { congestion, hystart: false, ..ConnectionConfig::default() };
+        let mut controller = Controller::new(&config);
+        controller.on_established(1000, 10, false);
+        controller
+    }
+
+    fn ack(acked: u32) -> AckEvent {
+        AckEvent { acked, is_cwnd_limited: true, ..AckEvent::default() }
+    }
+
+    /// RFC 6928 section 2; RFC 5681 section 3.1; RFC 9293 MUST-19.
+    #[test]
+    fn slow_start_doubles_and_avoidance_adds_one() {
+        let mut newreno = controller(Algorithm::NewReno);
+        assert_eq!(newreno.cwnd(), 10_000);
+        for _ in 0..10 {
+            newreno.on_ack(&ack(1000));
+        }
+        assert_eq!(newreno.cwnd(), 20_000);
+        newreno.on_congestion(20_000);
+        assert_eq!(newreno.ssthresh(), 10_000);
+        newreno.set_cwnd(10_000);
+        for _ in 0..10 {
+            newreno.on_ack(&ack(1000));
+        }
+        assert_eq!(newreno.cwnd(), 11_000);
+    }
+
+    /// RFC 5681 equation (4): never below two segments. RFC 9293 MUST-19.
+    #[test]
+    fn the_threshold_has_a_floor_and_a_timeout_leaves_one_segment() {
+        for congestion in [Algorithm::NewReno, Algorithm::Cubic] {
+            let mut controller = controller(congestion);
+            controller.on_congestion(1000);
+            controller.on_timeout();
+            assert_eq!((controller.cwnd(), controller.ssthresh()), (1000, 2000));
+            controller.on_undo();
+            assert_eq!((controller.cwnd(), controller.ssthresh()), (10_000, u32::MAX));
+        }
+    }
+
+    /// A window that nobody uses says nothing about the path.
+    #[test]
+    fn an_unused_window_does_not_grow() {
+        let mut controller = controller(Algorithm::NewReno);
+        controller.on_ack(&AckEvent { acked: 1000, ..AckEvent::default() });
+        assert_eq!(controller.cwnd(), 10_000);
+    }
+
+    /// RFC 5681 section 3.1: a lost SYN.
+    #[test]
+    fn a_lost_syn_leaves_one_segment() {
+        let mut controller = controller(Algorithm::NewReno);
+        controller.on_established(1000, 10, true);
+        assert_eq!(controller.cwnd(), 1000);
+    }
+}

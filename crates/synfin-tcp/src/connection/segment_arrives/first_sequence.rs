@@ -1,0 +1,108 @@
+//! First, check sequence number (RFC 9293 section 3.10.7.4; RFC 7323 section 5; RFC 6191).
+
+use synfin_wire::State;
+
+use super::Step;
+use crate::connection::Connection;
+use crate::incoming::Incoming;
+use crate::observer::Observer;
+use crate::options::{TimestampClock, is_outdated};
+use crate::time::Instant;
+
+impl<O: Observer> Connection<O> {
+    pub(super) fn first_check_sequence_number(&mut self, now: Instant, segment: &Incoming) -> Step {
+        let flags = segment.header.flags;
+        if self.is_repeated_syn(segment) {
+            // The SYN,ACK was lost, or comes too late. RFC 9293 would send an ACK here, which SYN-SENT has no use for.
+            self.pending.is_syn = true;
+            return Step::Done;
+        }
+        // RFC 7323 section 5.3 R1: PAWS.
+        if self.is_old_by_timestamp(now, segment) {
+            self.on_unacceptable(now, segment);
+            return Step::Done;
+        }
+        if !self.is_acceptable(segment) {
+            self.on_unacceptable(now, segment);
+            return Step::Done;
+        }
+        self.update_recent_timestamp(now, segment);
+        if !flags.rst() {
+            self.last_received = now;
+        }
+        Step::Continue
+    }
+
+    /// Whether the SYN that we answered has come again. In a simultaneous open the other end answers for itself.
+    fn is_repeated_syn(&self, segment: &Incoming) -> bool {
+        let flags = segment.header.flags;
+        self.state == State::SynReceived
+            && segment.seq() == self.rcv.irs
+            && flags.syn()
+            && !flags.ack()
+            && !flags.rst()
+    }
+
+    /// Table 6: the four cases.
+    fn is_acceptable(&self, segment: &Incoming) -> bool {
+        let (seq, len) = (segment.seq(), segment.seg_len());
+        let (nxt, wnd) = (self.rcv.nxt, self.rcv.wnd());
+        match (len, wnd) {
+            (0, 0) => seq == nxt,
+            (0, _) => seq.is_within(nxt, wnd),
+            // RFC 9293 MUST-66: RST and URG are processed although the window is closed; SHLD-2: also with text.
+            // Special allowance for valid ACKs, URGs and RSTs (RFC 9293 section 3.10.7.4): what begins where the
+            // window does is looked at; its text finds no room.
+            (_, 0) => seq == nxt && !segment.payload.is_empty() && !segment.header.flags.syn(),
+            _ => seq.is_within(nxt, wnd) || (seq + (len - 1)).is_within(nxt, wnd),
+        }
+    }
+
+    /// RFC 7323 section 5.3 R1. A segment without the option where it was agreed on is no better (section 3.2).
+    fn is_old_by_timestamp(&self, now: Instant, segment: &Incoming) -> bool {
+        let Some(ours) = &self.agreed.timestamps else { return false };
+        if segment.header.flags.rst() {
+            return false;
+        }
+        match segment.options.timestamps {
+            Some((value, _)) => TimestampClock::is_before(value, ours.recent) && !is_outdated(ours, now),
+            None => true,
+        }
+    }
+
+    /// RFC 7323 section 4.3: what covers Last.ACK.sent, or comes before, sets TS.Recent.
+    fn update_recent_timestamp(&mut self, now: Instant, segment: &Incoming) {
+        let is_due = segment.seq().is_at_or_before(self.rcv.last_ack_sent);
+        if let (Some(ours), Some((value, _))) = (&mut self.agreed.timestamps, segment.options.timestamps)
+            && is_due
+            && (!TimestampClock::is_before(value, ours.recent) || is_outdated(ours, now))
+        {
+            (ours.recent, ours.recent_at) = (value, now);
+        }
+    }
+
+    /// "An acknowledgment should be sent in reply (unless the RST bit is set)."
+    fn on_unacceptable(&mut self, now: Instant, segment: &Incoming) {
+        if segment.header.flags.rst() {
+            return;
+        }
+        let text = segment.payload_len();
+        if text > 0 || segment.header.flags.fin() {
+            self.rcv.on_duplicate(Self::text_seq(segment), text);
+            self.rcv.ack.on_urgent_need();
+            self.on_repeated_fin(now, segment);
+        } else {
+            // What carries nothing is answered sparingly: two ends that disagree would answer each other for ever.
+            self.challenge(now);
+        }
+    }
+
+    /// A FIN that comes again in TIME-WAIT lies before the window: it restarts the time (RFC 9293 section 3.10.7.4,
+    /// fifth and eighth).
+    fn on_repeated_fin(&mut self, now: Instant, segment: &Incoming) {
+        let end = segment.seq() + segment.seg_len();
+        if self.state == State::TimeWait && segment.header.flags.fin() && end == self.rcv.nxt {
+            self.start_time_wait(now);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Connections in TIME-WAIT that nobody holds any more: compact records for 2 MSL.
+//!
+//! As with SYN-RECEIVED, a record becomes a connection for as long as it takes to look at a segment.
+
+use core::net::SocketAddr;
+
+use synfin_wire::tcp::Flags;
+use synfin_wire::{SeqNumber, SocketId, State};
+
+use super::wheel::TimerKey;
+use super::{Endpoint, Handled, Key, Slot, Tuple};
+use crate::connection::{Beginning, Connection, Remains};
+use crate::incoming::Incoming;
+use crate::observer::Observer;
+use crate::options::{Agreed, TimestampClock};
+use crate::time::Instant;
+
+/// A connection in TIME-WAIT.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeWait {
+    pub(super) socket: SocketId,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) remains: Remains,
+    pub(super) timer: TimerKey,
+}
+
+impl TimeWait {
+    /// Whether a SYN may take the place of this connection.
+    ///
+    /// RFC 6191 section 2: with timestamps on both sides, if the new one's is later; otherwise, and if they are equal,
+    /// if the sequence number is beyond what was received.
+    // RFC 9293 MAY-2: a SYN is accepted in TIME-WAIT; SHLD-4: with the help of timestamps.
+    pub(super) fn may_be_reused_by(&self, segment: &Incoming) -> bool {
+        let flags = segment.header.flags;
+        if !flags.syn() || flags.ack() || flags.rst() {
+            return false;
+        }
+        let is_beyond = segment.seq().is_after(self.remains.rcv_nxt);
+        match (self.remains.agreed.timestamps, segment.options.timestamps) {
+            (Some(ours), Some((value, _))) if value != ours.recent => {
+                TimestampClock::is_before(ours.recent, value)
+            }
+            _ => is_beyond,
+        }
+    }
+
+    /// RFC 9293 section 3.4.1 (of RFC 1122 4.2.2.13): the new initial sequence number is beyond what was used.
+    pub(super) fn next_iss(&self, iss: SeqNumber) -> SeqNumber {
+        iss.later(self.remains.snd_nxt + 65_536)
+    }
+}
+
+impl<O: Observer + Clone> Endpoint<O> {
+    pub(super) fn handle_time_wait(&mut self, now: Instant, key: Key, segment: &Incoming) -> Handled {
+        let Some(record) = self.time_wait.get(key).copied() else { return Handled::Dropped };
+        if let Some(handled) = self.reuse(now, &record, segment) {
+            return handled;
+        }
+        let beginning = Beginning {
+            socket: record.socket,
+            local: record.local,
+            remote: record.remote,
+            iss: record.remains.snd_nxt,
+            clock: self.secret.timestamp_clock(record.local, record.remote),
+            mtu: self.connection_config.mtu,
+            config: self.connection_config.clone(),
+            observer: self.observer.clone(),
+        };
+        let mut connection = Connection::from_time_wait(now, beginning, &record.remains);
+        connection.on_segments(now, [segment]);
+        self.drain(now, &mut connection);
+        if connection.state() == State::Closed {
+            self.remove_time_wait(key);
+            return Handled::Answered;
+        }
+        if let Some(at) = connection.poll_timeout() {
+            // The peer's FIN has come again: 2 MSL begin anew.
+            self.wheel.schedule(record.timer, Some(at));
+        }
+        if let Some(kept) = self.time_wait.get_mut(key) {
+            kept.remains = connection.remains();
+        }
+        Handled::Answered
+    }
+
+    /// A new connection takes the place of one in TIME-WAIT, if the segment is a SYN that may, and somebody listens.
+    pub(super) fn reuse(&mut self, now: Instant, old: &TimeWait, segment: &Incoming) -> Option<Handled> {
+        if !old.may_be_reused_by(segment) {
+            return None;
+        }
+        let (local, remote) = (old.local, old.remote);
+        let listener = self.listener_for(local)?;
+        let config = self.listeners.get(listener)?.config.clone();
+        match self.table.remove(&Tuple::new(local, remote))? {
+            Slot::TimeWait(key) => self.end_time_wait(now, key),
+            Slot::Connection(key) => {
+                let member = self.connections.get_mut(key)?;
+                member.connection.end_time_wait(now);
+                member.is_in_table = false;
+            }
+            Slot::HalfOpen(_) => return None,
+        }
+        let iss = old.next_iss(self.secret.initial_sequence_number(now, local, remote));
+        let clock = self.secret.timestamp_clock(local, remote);
+        let mut agreed = Agreed::hoped(&config, clock, local.is_ipv6());
+        agreed.settle(now, &segment.options, local.is_ipv6());
+        agreed.is_ecn &= segment.header.flags.contains(Flags::ECE | Flags::CWR);
+        Some(self.add_half_open(now, listener, local, remote, iss, agreed, segment))
+    }
+}

@@ -1,0 +1,145 @@
+//! A segment that has arrived: checked, its options read once, its payload by reference.
+
+use core::net::IpAddr;
+
+use bytes::Bytes;
+use synfin_wire::SeqNumber;
+use synfin_wire::tcp::{Header, SackBlock, Segment, SegmentError, TcpOption};
+
+/// Explicit congestion notification in the IP header (RFC 3168 section 5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ecn {
+    /// The packet is of no ECN-capable transport.
+    #[default]
+    NotEct,
+    /// ECN-capable, codepoint 0.
+    Ect0,
+    /// ECN-capable, codepoint 1.
+    Ect1,
+    /// Congestion experienced.
+    Ce,
+}
+
+/// Who has checked the checksum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Checksum {
+    /// Nobody yet.
+    Check,
+    /// The device, or there was no wire that could have damaged the bytes.
+    Trusted,
+}
+
+/// A segment that has arrived.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The fixed header.
+    pub header: Header,
+    /// The options that this TCP knows.
+    pub options: KnownOptions,
+    /// The text of the segment.
+    pub payload: Bytes,
+    /// What the IP header said.
+    pub ecn: Ecn,
+}
+
+/// The options that this TCP knows, as far as the list could be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct KnownOptions {
+    /// Maximum segment size in bytes.
+    pub mss: Option<u16>,
+    /// Window scale: a shift, as it stood in the option.
+    pub window_scale: Option<u8>,
+    /// SACK permitted.
+    pub sack_permitted: bool,
+    /// TSval and TSecr.
+    pub timestamps: Option<(u32, u32)>,
+    /// SACK blocks in the order of the option, the first ones filled.
+    pub sack: [Option<SackBlock>; 4],
+}
+
+/// Why bytes are not a segment for us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IncomingError {
+    /// They are no segment.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// They were damaged.
+    #[error("TCP checksum is wrong")]
+    Checksum,
+}
+
+impl Incoming {
+    /// Reads a whole segment, from its source port to its last octet. The payload goes on sharing `bytes`.
+    ///
+    /// # Errors
+    /// When the bytes are no segment, or their checksum is wrong.
+    pub fn parse(
+        bytes: &Bytes,
+        source: IpAddr,
+        destination: IpAddr,
+        ecn: Ecn,
+        checksum: Checksum,
+    ) -> Result<Self, IncomingError> {
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let segment = Segment::parse(bytes, len)?;
+        // RFC 9293 MUST-3: the receiver checks the checksum.
+        if checksum == Checksum::Check && segment.has_valid_checksum(source, destination) != Some(true) {
+            return Err(IncomingError::Checksum);
+        }
+        let payload = bytes.slice(bytes.len() - segment.payload.len()..);
+        Ok(Self { header: segment.header, options: KnownOptions::read(&segment), payload, ecn })
+    }
+
+    /// `seg.seq`.
+    pub(crate) fn seq(&self) -> SeqNumber {
+        self.header.seq
+    }
+
+    /// `seg.len`: payload, SYN and FIN.
+    pub(crate) fn seg_len(&self) -> u32 {
+        let flags = self.header.flags;
+        self.payload_len() + u32::from(flags.syn()) + u32::from(flags.fin())
+    }
+
+    /// Octets of text. No segment carries anything near to 2^31.
+    pub(crate) fn payload_len(&self) -> u32 {
+        u32::try_from(self.payload.len()).unwrap_or(u32::MAX >> 1).min(u32::MAX >> 1)
+    }
+}
+
+impl KnownOptions {
+    /// Reads what can be read; what follows a broken option is not looked at.
+    // RFC 9293 MUST-4, MUST-5, MUST-6, MUST-7, MUST-64, MUST-68: options in any segment and at any octet, unknown ones
+    // ignored by their length, and a length that cannot be true harms nobody.
+    #[must_use]
+    pub fn read(segment: &Segment<'_>) -> Self {
+        let mut known = Self::default();
+        for option in segment.options.iter().map_while(Result::ok) {
+            match option {
+                TcpOption::MaximumSegmentSize(mss) => known.mss = Some(mss),
+                TcpOption::WindowScale(shift) => known.window_scale = Some(shift),
+                TcpOption::SackPermitted => known.sack_permitted = true,
+                TcpOption::Timestamps { value, echo_reply } => known.timestamps = Some((value, echo_reply)),
+                TcpOption::Sack(blocks) => {
+                    for (to, block) in known.sack.iter_mut().zip(blocks.iter()) {
+                        *to = Some(block);
+                    }
+                }
+                _ => {}
+            }
+        }
+        known
+    }
+
+    /// The SACK blocks in the order of the option.
+    pub fn sack_blocks(&self) -> impl Iterator<Item = SackBlock> + '_ {
+        self.sack.iter().map_while(|block| *block)
+    }
+
+    /// Whether there is a SACK option.
+    #[must_use]
+    pub fn has_sack(&self) -> bool {
+        self.sack.first().is_some_and(Option::is_some)
+    }
+}

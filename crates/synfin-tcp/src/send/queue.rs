@@ -1,0 +1,159 @@
+//! The send queue: what the user wrote, from `snd.una` on, by reference.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use synfin_wire::SeqNumber;
+
+/// Octets that are not acknowledged yet, sent or not. Empty, it holds no memory.
+#[derive(Debug)]
+pub(crate) struct SendQueue {
+    /// Each chunk with the sequence number of its first octet.
+    chunks: VecDeque<(SeqNumber, Bytes)>,
+    start: SeqNumber,
+    end: SeqNumber,
+}
+
+impl SendQueue {
+    /// An empty queue whose first octet will have this sequence number.
+    pub(crate) fn new(start: SeqNumber) -> Self {
+        Self { chunks: VecDeque::new(), start, end: start }
+    }
+
+    /// Octets in the queue.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.end.distance_from(self.start)).unwrap_or_default()
+    }
+
+    /// The sequence number after the last octet.
+    pub(crate) fn end(&self) -> SeqNumber {
+        self.end
+    }
+
+    /// Appends what the user wrote. The caller bounds it.
+    pub(crate) fn push(&mut self, text: Bytes) {
+        let len = u32::try_from(text.len()).unwrap_or_default();
+        if len > 0 {
+            self.chunks.push_back((self.end, text));
+            self.end += len;
+        }
+    }
+
+    /// Forgets what lies before `una`.
+    pub(crate) fn advance(&mut self, una: SeqNumber) {
+        if !una.is_after(self.start) {
+            return;
+        }
+        self.start = una.earlier(self.end);
+        while let Some((seq, chunk)) = self.chunks.front_mut() {
+            let gone = usize::try_from(self.start.distance_from(*seq)).unwrap_or_default();
+            if gone < chunk.len() {
+                let _acknowledged = chunk.split_to(gone);
+                *seq += u32::try_from(gone).unwrap_or_default();
+                break;
+            }
+            self.chunks.pop_front();
+        }
+        if self.chunks.is_empty() {
+            self.chunks = VecDeque::new();
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.end);
+    }
+
+    /// The range of `len` octets from `from` on.
+    pub(crate) fn payload(&self, from: SeqNumber, len: u32) -> Payload<'_> {
+        Payload { queue: Some(self), from, len }
+    }
+}
+
+/// A range of a send queue: the text of a burst or of a segment.
+#[derive(Clone, Copy)]
+pub struct Payload<'a> {
+    queue: Option<&'a SendQueue>,
+    from: SeqNumber,
+    len: u32,
+}
+
+impl<'a> Payload<'a> {
+    /// No text.
+    pub const EMPTY: Self = Self { queue: None, from: SeqNumber(0), len: 0 };
+
+    /// Octets.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// At most `len` octets from `offset` on.
+    #[must_use]
+    pub(crate) fn part(self, offset: u32, len: u32) -> Self {
+        let offset = offset.min(self.len);
+        Self { queue: self.queue, from: self.from + offset, len: len.min(self.len - offset) }
+    }
+
+    /// The octets, chunk by chunk, as the user wrote them: shared, not copied.
+    pub fn chunks(self) -> impl Iterator<Item = Bytes> + use<'a> {
+        let end = self.from + self.len;
+        let chunks = self.queue.map(|queue| &queue.chunks);
+        let first = chunks.map_or(0, |chunks| {
+            chunks.partition_point(|(seq, _)| seq.is_at_or_before(self.from)).saturating_sub(1)
+        });
+        chunks.into_iter().flat_map(move |chunks| chunks.range(first.min(chunks.len())..)).map_while(
+            move |(seq, chunk)| {
+                let offset = |at: SeqNumber| {
+                    usize::try_from(at.distance_from(*seq)).unwrap_or_default().min(chunk.len())
+                };
+                let (from, to) = (offset(self.from), offset(end));
+                (from < to).then(|| chunk.slice(from..to))
+            },
+        )
+    }
+}
+
+impl core::fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} octets from {}", self.len, self.from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_range_is_what_was_written(
+            base: u32, writes in proptest::collection::vec(0usize..300, 0..20),
+            acked: u32, from: u32, len in 0u32..2000,
+        ) {
+            let mut queue = SendQueue::new(SeqNumber(base));
+            let mut stream = Vec::new();
+            for (i, len) in writes.into_iter().enumerate() {
+                let text = vec![i as u8; len];
+                stream.extend_from_slice(&text);
+                queue.push(text.into());
+            }
+            let total = stream.len() as u32;
+            let acked = acked % (total + 1);
+            queue.advance(SeqNumber(base) + acked);
+            prop_assert_eq!(queue.len(), total - acked);
+            let from = acked + from % (total - acked + 1);
+            let len = len.min(total - from);
+            let read: Vec<u8> =
+                queue.payload(SeqNumber(base) + from, len).chunks().flatten().collect();
+            prop_assert_eq!(&read[..], &stream[from as usize..(from + len) as usize]);
+        }
+    }
+}

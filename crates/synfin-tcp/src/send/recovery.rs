@@ -1,0 +1,510 @@
+//! Loss recovery: what an acknowledgement means for what is in flight.
+//!
+//! With SACK, losses are found by RACK (RFC 8985); without, by three duplicate acknowledgements and partial ones
+//! (RFC 5681 section 3.2, RFC 6582). Either way the window follows PRR (RFC 6937) until everything that was in flight
+//! when the loss was found is acknowledged. A timeout begins again with one segment; F-RTO (RFC 5682) and Eifel
+//! (RFC 3522) find out when it was none, and RFC 4015 undoes it.
+
+use core::time::Duration;
+
+use synfin_wire::SeqNumber;
+use synfin_wire::tcp::SackBlock;
+
+use super::Sender;
+use super::prr::Prr;
+use super::rack::Context;
+use super::scoreboard::Place;
+use super::tlp::Probe;
+use crate::config::RtoConfig;
+use crate::congestion::{AckEvent, Newest};
+use crate::incoming::KnownOptions;
+use crate::options::TimestampClock;
+use crate::time::Instant;
+
+/// Duplicate acknowledgements that make a loss (RFC 5681 section 3.2).
+const DUP_THRESH: u32 = 3;
+
+/// State of loss recovery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Recovery {
+    phase: Phase,
+    /// `snd.nxt` when the last loss was found: until then it is all one congestion event.
+    recover: SeqNumber,
+    /// Whether that was found by a timeout: then segments were sent again that had arrived, and cause duplicates.
+    is_timeout: bool,
+    /// Without SACK: duplicate acknowledgements, each of which stands for a segment that has arrived.
+    dup_acks: u32,
+    /// A tail loss probe that is not answered.
+    pub(crate) probe: Option<Probe>,
+    /// The timestamp of the first retransmission of this event (RFC 3522 section 3.2).
+    first_resent: Option<u32>,
+    /// ECN: reductions before this belong to the last one (RFC 3168 section 6.1.2).
+    ecn_recover: SeqNumber,
+    /// ECN: the next new segment says that the window was reduced.
+    pub(crate) is_cwr_due: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Open,
+    Recovery(Prr),
+    Loss(Frto),
+}
+
+/// F-RTO with SACK (RFC 5682 section 3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Frto {
+    /// Not in use, or it has decided that the timeout was genuine.
+    Off,
+    /// The first segment was sent again; nothing was acknowledged since.
+    AwaitFirst,
+    /// It was acknowledged; two new segments will tell.
+    AwaitSecond { is_new_sent: bool },
+}
+
+/// An acknowledgement within `snd.una` to `snd.nxt`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ack<'a> {
+    pub(crate) now: Instant,
+    /// `seg.ack`.
+    pub(crate) ack: SeqNumber,
+    pub(crate) options: &'a KnownOptions,
+    /// Whether SACK was agreed on.
+    pub(crate) is_sack: bool,
+    /// The clock of our timestamps, where they were agreed on.
+    pub(crate) clock: Option<TimestampClock>,
+    /// No text, no SYN, no FIN, and the window is as before (RFC 5681 section 2).
+    pub(crate) may_be_duplicate: bool,
+    /// ECN echo.
+    pub(crate) is_ece: bool,
+    pub(crate) rto: &'a RtoConfig,
+}
+
+/// What an acknowledgement did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct AckOutcome {
+    /// Sequence numbers by which `snd.una` advanced.
+    pub(crate) advanced: u32,
+    /// Whether it reported anything new.
+    pub(crate) is_news: bool,
+    /// RACK wants to look again after this time.
+    pub(crate) look_again: Option<Duration>,
+}
+
+/// What was delivered by one acknowledgement.
+#[derive(Default)]
+struct Delivery {
+    octets: u32,
+    /// Sending time of the oldest segment acknowledged, if all were sent once.
+    oldest: Option<Instant>,
+    newest: Option<Instant>,
+    is_any_resent: bool,
+    /// Whether the timestamp echo may tell more than one round trip.
+    is_echo_ambiguous: bool,
+    rate: Newest,
+    /// A segment from before the timeout that was never sent again: it, and not a retransmission, has arrived.
+    is_any_original: bool,
+}
+
+impl Recovery {
+    /// Nothing is lost.
+    pub(crate) fn new(iss: SeqNumber) -> Self {
+        Self {
+            phase: Phase::Open,
+            recover: iss,
+            is_timeout: false,
+            dup_acks: 0,
+            probe: None,
+            first_resent: None,
+            ecn_recover: iss,
+            is_cwr_due: false,
+        }
+    }
+
+    /// Whether nothing is being repaired.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether F-RTO wants new data rather than retransmissions.
+    pub(crate) fn wants_new_data(&self) -> bool {
+        matches!(self.phase, Phase::Loss(Frto::AwaitSecond { .. }))
+    }
+
+    /// F-RTO tried to send new data. If none was ever sent, it can't tell, and gives up.
+    pub(crate) fn may_wait_for_new_data(&mut self, is_any_sent: bool) -> bool {
+        match &mut self.phase {
+            Phase::Loss(Frto::AwaitSecond { is_new_sent }) if *is_new_sent || is_any_sent => {
+                *is_new_sent = true;
+                true
+            }
+            _ => {
+                self.phase = Phase::Loss(Frto::Off);
+                false
+            }
+        }
+    }
+
+    /// Octets that duplicate acknowledgements stand for.
+    pub(crate) fn presumed_received(&self, mss: u32) -> u32 {
+        self.dup_acks.saturating_mul(mss)
+    }
+
+    /// Octets were sent, for the first time or again.
+    pub(crate) fn on_sent(&mut self, octets: u32) {
+        if let Phase::Recovery(prr) = &mut self.phase {
+            prr.on_sent(octets);
+        }
+    }
+
+    /// A segment was sent again.
+    pub(crate) fn on_resent(&mut self, timestamp: Option<u32>) {
+        if self.first_resent.is_none() {
+            self.first_resent = timestamp;
+        }
+    }
+}
+
+impl Sender {
+    /// Takes in an acknowledgement.
+    pub(crate) fn on_ack(&mut self, ack: &Ack<'_>) -> AckOutcome {
+        let flight_before = self.board.outstanding();
+        let (dsack, delivery, advanced) = self.deliver(ack);
+        if dsack {
+            self.rack.on_dsack(ack.ack, self.nxt);
+        }
+        let rtt = self.sample_rtt(ack, &delivery, advanced);
+        let delivered = self.count_duplicates(ack, &delivery, advanced, flight_before);
+        self.congestion.last_rate =
+            self.congestion.rate.sample(ack.now, delivery.rate).or(self.congestion.last_rate);
+        let is_pure_dup = ack.may_be_duplicate && advanced == 0 && delivery.octets == 0;
+        if self.on_ack_of_probe(ack.ack, dsack, is_pure_dup) {
+            // RFC 8985 section 7.4.2: one loss, repaired by the probe.
+            self.congestion.on_congestion(flight_before);
+            self.congestion.set_cwnd(self.congestion.ssthresh());
+        }
+        self.on_ecn_echo(ack, flight_before);
+        let phase_before = self.recovery.phase;
+        let is_limited = self.una_before(advanced).is_before(self.limited_until);
+        self.leave_recovery(ack, &delivery, advanced);
+        let (is_any_lost, look_again) = self.find_losses(ack, advanced, flight_before);
+        match &mut self.recovery.phase {
+            Phase::Recovery(prr) => {
+                let pipe = self.board.pipe().saturating_sub(self.recovery.dup_acks.saturating_mul(self.mss));
+                let count = prr.on_ack(delivered, pipe, self.congestion.ssthresh(), self.mss);
+                // RFC 6937 section 3: the first retransmission goes out at once; and so does the one that a partial
+                // acknowledgement asks for (RFC 6582 section 3.2 step 3).
+                let is_due = phase_before == Phase::Open || (!ack.is_sack && is_any_lost);
+                let count = if is_due { count.max(self.mss) } else { count };
+                self.congestion.set_cwnd(pipe.saturating_add(count));
+            }
+            // What ends a recovery widens nothing: the window is what the reduction has left.
+            Phase::Open if matches!(phase_before, Phase::Recovery(_)) => {}
+            Phase::Open | Phase::Loss(_) => self.congestion.on_ack(&AckEvent {
+                now: ack.now,
+                acked: advanced,
+                una: self.una,
+                nxt: self.nxt,
+                rtt,
+                srtt: self.rtt.srtt(),
+                is_cwnd_limited: is_limited || phase_before != Phase::Open,
+            }),
+        }
+        AckOutcome { advanced, is_news: delivery.octets > 0, look_again }
+    }
+
+    /// Moves `snd.una`, marks what was reported. Returns whether a duplicate was reported, what was delivered, and by
+    /// how much `snd.una` advanced.
+    fn deliver(&mut self, ack: &Ack<'_>) -> (bool, Delivery, u32) {
+        let mut delivery = Delivery::default();
+        let min_rtt = self.rtt.min().unwrap_or_default();
+        let advanced = u32::try_from(ack.ack.distance_from(self.una)).unwrap_or_default();
+        let (rack, rate) = (&mut self.rack, &mut self.congestion.rate);
+        let recover = self.recovery.recover;
+        let echo = ack.options.timestamps.map(|(_, echo)| echo);
+        let mut on_delivered = |sent: &super::Sent| {
+            let is_older = ack
+                .clock
+                .zip(echo)
+                .is_some_and(|(clock, echo)| TimestampClock::is_before(echo, clock.at(sent.sent_at)));
+            rack.on_delivered(sent, ack.now, min_rtt, is_older);
+            rate.on_delivered(ack.now, sent, &mut delivery.rate);
+            if sent.was_retransmitted {
+                delivery.is_any_resent = true;
+                // The echo is of an earlier transmission, but there was time for an answer to the last one: perhaps the
+                // first acknowledgement was lost, and the time since the first transmission is no round trip.
+                delivery.is_echo_ambiguous |= is_older && ack.now.since(sent.sent_at) >= min_rtt;
+            } else {
+                delivery.is_any_original |= sent.end().is_at_or_before(recover);
+                delivery.oldest = Some(delivery.oldest.map_or(sent.sent_at, |at| at.min(sent.sent_at)));
+                delivery.newest = Some(delivery.newest.map_or(sent.sent_at, |at| at.max(sent.sent_at)));
+            }
+        };
+        let mut octets = self.board.acknowledge(ack.ack, &mut on_delivered);
+        let mut is_dsack = false;
+        if ack.is_sack {
+            let (blocks, count) = sorted_reports(ack, self.nxt, &mut is_dsack);
+            for block in blocks.into_iter().take(count) {
+                octets += self.board.report(block, &mut on_delivered);
+            }
+        }
+        delivery.octets = octets;
+        if advanced > 0 {
+            self.una = ack.ack;
+            self.queue.advance(self.una);
+            if self.up.is_some_and(|up| up.is_at_or_before(self.una)) {
+                self.up = None;
+            }
+        }
+        (is_dsack, delivery, advanced)
+    }
+
+    /// RFC 6298 section 3 and RFC 7323 section 4: a sample that cannot be of the wrong transmission.
+    fn sample_rtt(&mut self, ack: &Ack<'_>, delivery: &Delivery, advanced: u32) -> Option<Duration> {
+        let by_record = delivery.oldest.filter(|_| !delivery.is_any_resent).map(|at| ack.now.since(at));
+        let by_echo = || {
+            let (clock, (_, echo)) = ack.clock.zip(ack.options.timestamps)?;
+            (advanced > 0 && !delivery.is_echo_ambiguous).then(|| clock.age(ack.now, echo)).flatten()
+        };
+        if let Some(sample) = by_record.or_else(by_echo) {
+            self.rtt.on_sample(sample, ack.rto);
+        }
+        delivery.newest.filter(|_| !delivery.is_any_resent).map(|at| ack.now.since(at))
+    }
+
+    /// Without SACK, a duplicate acknowledgement stands for a segment. Returns the octets delivered.
+    fn count_duplicates(&mut self, ack: &Ack<'_>, delivery: &Delivery, advanced: u32, flight: u32) -> u32 {
+        if ack.is_sack {
+            return delivery.octets;
+        }
+        let recovery = &mut self.recovery;
+        if advanced > 0 {
+            let presumed = recovery.presumed_received(self.mss);
+            let segments = advanced.div_ceil(self.mss.max(1));
+            // One of them filled the hole; the others were presumed.
+            recovery.dup_acks = recovery.dup_acks.saturating_sub(segments.saturating_sub(1));
+            if self.board.is_empty() || ack.ack.is_at_or_after(recovery.recover) {
+                recovery.dup_acks = 0;
+            }
+            return advanced.saturating_sub(presumed).max(self.mss.min(advanced));
+        }
+        if ack.may_be_duplicate && flight > 0 && recovery.presumed_received(self.mss) < flight {
+            recovery.dup_acks += 1;
+            return self.mss;
+        }
+        0
+    }
+
+    /// RFC 3168 section 6.1.2: a congestion mark counts as a loss, once in a window.
+    fn on_ecn_echo(&mut self, ack: &Ack<'_>, flight: u32) {
+        let recovery = &mut self.recovery;
+        if !ack.is_ece || !recovery.is_open() || ack.ack.is_before(recovery.ecn_recover) || flight == 0 {
+            return;
+        }
+        (recovery.ecn_recover, recovery.is_cwr_due) = (self.nxt, true);
+        self.congestion.on_congestion(flight);
+        self.congestion.set_cwnd(self.congestion.ssthresh());
+    }
+
+    /// Ends what is repaired or proves to have been no loss.
+    fn leave_recovery(&mut self, ack: &Ack<'_>, delivery: &Delivery, advanced: u32) {
+        let recovery = &mut self.recovery;
+        if recovery.is_open() {
+            return;
+        }
+        // RFC 3522 section 3.2: the first acknowledgement echoes a timestamp from before the retransmission.
+        let is_eifel = advanced > 0
+            && recovery.first_resent.zip(ack.options.timestamps).is_some_and(|(first, (_, echo))| {
+                ack.clock.is_some() && TimestampClock::is_before(echo, first)
+            });
+        // RFC 5682 section 3, step 3: after the first, something arrives that was not sent again.
+        let is_frto =
+            recovery.wants_new_data() && delivery.is_any_original && self.una.is_before(recovery.recover);
+        if advanced > 0 {
+            // Only the first acceptable acknowledgement can tell.
+            recovery.first_resent = None;
+        }
+        if is_eifel || is_frto {
+            recovery.phase = Phase::Open;
+            self.board.forget_losses();
+            self.congestion.on_undo();
+            self.rack.on_recovery_end();
+            return;
+        }
+        if ack.ack.is_at_or_after(recovery.recover) {
+            if let Phase::Recovery(_) = recovery.phase {
+                self.congestion.set_cwnd(self.congestion.ssthresh());
+            }
+            recovery.phase = Phase::Open;
+            recovery.dup_acks = 0;
+            self.rack.on_recovery_end();
+            return;
+        }
+        recovery.phase = match recovery.phase {
+            Phase::Loss(Frto::AwaitFirst) if advanced > 0 => {
+                Phase::Loss(Frto::AwaitSecond { is_new_sent: false })
+            }
+            Phase::Loss(Frto::AwaitFirst) if delivery.octets == 0 => recovery.phase,
+            Phase::Loss(_) => Phase::Loss(Frto::Off),
+            other => other,
+        };
+    }
+
+    fn una_before(&self, advanced: u32) -> SeqNumber {
+        self.una - advanced
+    }
+
+    /// Marks losses, and enters recovery with the first. Returns whether there were any, and when to look again.
+    fn find_losses(&mut self, ack: &Ack<'_>, advanced: u32, flight: u32) -> (bool, Option<Duration>) {
+        let (is_any_lost, look_again) = if ack.is_sack {
+            let context = self.rack_context(ack.now);
+            self.rack.detect_loss(&mut self.board, &context)
+        } else {
+            (self.find_loss_without_sack(advanced), None)
+        };
+        if is_any_lost {
+            self.enter_recovery(flight);
+        }
+        (is_any_lost, look_again)
+    }
+
+    /// RFC 6582 section 3.2: three duplicates, and in recovery every partial acknowledgement, are one loss each.
+    fn find_loss_without_sack(&mut self, advanced: u32) -> bool {
+        let is_lost = match self.recovery.phase {
+            Phase::Open => {
+                self.recovery.dup_acks >= DUP_THRESH
+                    // Step 2: duplicates of what was in flight at the last loss say nothing new. Fast recovery sends
+                    // nothing again that has arrived, so that what comes right behind it may be believed.
+                    && self.una.is_at_or_after(self.recovery.recover + u32::from(self.recovery.is_timeout))
+            }
+            Phase::Recovery(_) => advanced > 0,
+            Phase::Loss(_) => false,
+        };
+        let is_first_in_flight = self.board.first().is_some_and(|sent| sent.place == Place::InFlight);
+        if is_lost && is_first_in_flight {
+            self.board.change(0, Place::Lost);
+        }
+        is_lost && is_first_in_flight
+    }
+
+    /// RFC 8985 section 6.2: the reordering timer ran out. Returns the time after which to look again.
+    pub(crate) fn on_reordering_timeout(&mut self, now: Instant) -> Option<Duration> {
+        let flight = self.board.outstanding();
+        let context = self.rack_context(now);
+        let (is_any_lost, look_again) = self.rack.detect_loss(&mut self.board, &context);
+        if is_any_lost {
+            self.enter_recovery(flight);
+            if let Phase::Recovery(_) = self.recovery.phase {
+                // What the losses took out of the pipe is not room to send: one segment at once, PRR decides the rest.
+                self.congestion.set_cwnd(self.in_flight().saturating_add(self.mss));
+            }
+        }
+        look_again
+    }
+
+    /// RFC 6298 (5.4) to (5.6): the retransmission timer ran out.
+    pub(crate) fn on_retransmission_timeout(&mut self, now: Instant, is_sack: bool) {
+        let flight = self.board.outstanding();
+        if self.board.first().is_some_and(|sent| sent.place == Place::Sacked) {
+            // RFC 2018 section 8: the peer has thrown away what it reported.
+            self.board.forget_reports();
+        }
+        let is_first = !matches!(self.recovery.phase, Phase::Loss(_));
+        if is_first {
+            // RFC 5681 section 3.1: not again for a segment that was sent again by this timer before.
+            self.congestion.on_congestion(flight);
+        }
+        self.congestion.on_timeout();
+        if is_sack {
+            let context = self.rack_context(now);
+            self.rack.mark_on_timeout(&mut self.board, &context);
+        } else {
+            for index in 0..self.board.len() {
+                self.board.change(index, Place::Lost);
+            }
+        }
+        self.recovery.phase = Phase::Loss(if is_first && is_sack { Frto::AwaitFirst } else { Frto::Off });
+        self.recovery.recover = self.nxt;
+        self.recovery.is_timeout = true;
+        self.recovery.dup_acks = 0;
+        self.recovery.probe = None;
+        self.recovery.first_resent = None;
+        self.rtt.on_timeout();
+    }
+
+    fn enter_recovery(&mut self, flight: u32) {
+        if !self.recovery.is_open() {
+            return;
+        }
+        self.recovery.phase = Phase::Recovery(Prr::new(flight));
+        self.recovery.recover = self.nxt;
+        self.recovery.is_timeout = false;
+        self.recovery.first_resent = None;
+        self.recovery.probe = None;
+        self.congestion.on_congestion(flight);
+    }
+
+    fn rack_context(&self, now: Instant) -> Context {
+        Context {
+            now,
+            min_rtt: self.rtt.min().unwrap_or_default(),
+            srtt: self.rtt.srtt().unwrap_or_default(),
+            is_in_recovery: !self.recovery.is_open(),
+            is_dup_thresh_reached: self.board.sacked_segments() >= DUP_THRESH,
+        }
+    }
+}
+
+/// The plausible blocks in the order of the sequence numbers, and whether a duplicate was reported.
+///
+/// In the option the newest comes first. Taken in that order, two blocks that one acknowledgement reports would look
+/// like reordering.
+fn sorted_reports(ack: &Ack<'_>, nxt: SeqNumber, is_dsack: &mut bool) -> ([SackBlock; 4], usize) {
+    let nothing = SackBlock { left: ack.ack, right: ack.ack };
+    let mut sorted = [nothing; 4];
+    let mut count = 0;
+    let mut blocks = ack.options.sack_blocks().peekable();
+    let mut is_first = true;
+    while let Some(block) = blocks.next() {
+        if std::mem::take(&mut is_first) && is_duplicate_report(block, blocks.peek().copied(), ack.ack) {
+            *is_dsack = true;
+            continue;
+        }
+        if let Some(slot) = sorted.get_mut(count).filter(|_| is_plausible(block, ack.ack, nxt)) {
+            *slot = block;
+            count += 1;
+        }
+    }
+    if let Some(filled) = sorted.get_mut(..count) {
+        filled.sort_unstable_by_key(|block| block.left.distance_from(ack.ack));
+    }
+    (sorted, count)
+}
+
+/// A block of octets beyond the acknowledgement that were sent.
+fn is_plausible(block: SackBlock, ack: SeqNumber, nxt: SeqNumber) -> bool {
+    block.left.is_before(block.right) && block.left.is_after(ack) && block.right.is_at_or_before(nxt)
+}
+
+/// RFC 2883 section 4: the first block lies before the acknowledgement, or within the second block.
+fn is_duplicate_report(first: SackBlock, second: Option<SackBlock>, ack: SeqNumber) -> bool {
+    first.left.is_before(first.right)
+        && (first.right.is_at_or_before(ack)
+            || second.is_some_and(|second| {
+                first.left.is_at_or_after(second.left) && first.right.is_at_or_before(second.right)
+            }))
+}
+
+impl Sender {
+    /// Segments that were larger than they may be now never arrived.
+    pub(crate) fn on_mss_reduced(&mut self) {
+        for index in 0..self.board.len() {
+            let is_too_big = self.board.at(index).is_some_and(|sent| {
+                sent.len > self.mss && matches!(sent.place, Place::InFlight | Place::Resent)
+            });
+            if is_too_big {
+                self.board.change(index, Place::Lost);
+            }
+        }
+    }
+}
