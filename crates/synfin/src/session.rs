@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use synfin_capture::{Block, Record, Writer};
+use synfin_capture::{Block, BlockKind, Record, Writer};
 use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
 use synfin_view::{Show, View, footer};
@@ -119,7 +119,7 @@ impl Session {
         let told = std::mem::take(&mut self.told);
         match &mut self.writer {
             Some(writer) if !told.is_empty() => {
-                writer.custom_block(told::ENTERPRISE, &told).map_err(failure::write)
+                writer.write_block(&Block { kind: BlockKind::Local, body: told }).map_err(failure::write)
             }
             _ => Ok(()),
         }

@@ -1,7 +1,8 @@
 //! What the kernel told during a capture, inside the pcapng that was written: so that reading it later draws the same.
 //!
-//! It stands in custom blocks (draft-ietf-opsawg-pcapng section 4.8) between the packets, in the order of time, under
-//! the private enterprise number that is set aside for documentation (RFC 5612), with a name of our own behind it:
+//! It stands in blocks of a type for local use (draft-ietf-opsawg-pcapng section 11.1) between the packets, in the order
+//! of time. Other programs pass over them. (Custom blocks Wireshark shows and counts among the packets, so that its
+//! numbers would not be those of the capture.)
 //!
 //! ```text
 //! block    "synfin", version (1), 0, item…, up to an item of kind 0 or the end
@@ -22,9 +23,6 @@ use synfin_capture::{Block, BlockKind};
 use synfin_wire::{
     Note, NoteKind, Observation, Owner, Process, ProcessName, SeqNumber, SocketId, Source, State, StateChange,
 };
-
-/// Enterprise number for documentation (RFC 5612 section 2).
-pub(crate) const ENTERPRISE: u32 = 32_473;
 
 const MAGIC: &[u8; 8] = b"synfin\x01\0";
 
@@ -83,7 +81,7 @@ pub(crate) fn encode(observation: &Observation<'_>, block: &mut Vec<u8>) {
 
 /// Hands over what the kernel told, where the block is one of ours.
 pub(crate) fn decode(block: &Block, mut tell: impl FnMut(&Observation<'_>)) {
-    let is_ours = matches!(block.kind, BlockKind::Custom { enterprise: ENTERPRISE, .. });
+    let is_ours = block.kind == BlockKind::Local;
     let Some(mut items) = block.body.strip_prefix(MAGIC.as_slice()).filter(|_| is_ours) else { return };
     while let Some(([kind, low, high], rest)) = items.split_first_chunk::<3>()
         && *kind != 0

@@ -35,7 +35,7 @@ fn shown(observations: &[Observation<'_>]) -> Vec<String> {
 }
 
 fn block(body: Vec<u8>) -> Block {
-    Block { kind: BlockKind::Custom { enterprise: ENTERPRISE, may_copy: true }, body }
+    Block { kind: BlockKind::Local, body }
 }
 
 fn decoded(block: &Block) -> Vec<String> {
@@ -113,7 +113,7 @@ fn blocks_survive_a_file() {
     encode(&note, &mut body);
     let mut file = Vec::new();
     let mut writer = Writer::new(&mut file, "a file");
-    writer.custom_block(ENTERPRISE, &body).unwrap();
+    writer.write_block(&block(body)).unwrap();
     writer.finish().unwrap();
     let mut reader = Reader::from_read(std::io::Cursor::new(file), "a file").unwrap();
     assert!(reader.next_record().unwrap().is_none());

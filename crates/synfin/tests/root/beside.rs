@@ -58,7 +58,8 @@ fn the_kernels_reason_stands_beside_the_packet() {
     assert_eq!(ran.status, 7, "{}", ran.stderr);
     let connection = ran.connection();
     let told: Vec<_> = connection["notes"].as_array().unwrap().iter().collect();
-    let told: Vec<_> = told.iter().map(|note| (&note["what"], &note["from"], &note["reason"])).collect();
+    let mut told: Vec<_> = told.iter().map(|note| (&note["what"], &note["from"], &note["reason"])).collect();
+    told.sort_by_key(|(what, ..)| what.as_str());
     let no_socket = serde_json::json!("NO_SOCKET");
     assert_eq!(
         told,
