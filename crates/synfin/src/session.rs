@@ -95,6 +95,7 @@ impl Session {
     }
 
     /// A process began another one.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "nobody tells without the kernel's side"))]
     pub(crate) fn on_fork(&mut self, parent: u32, child: u32) {
         if let Some(tree) = &mut self.printer.tree {
             if tree.all.contains(&parent) {
@@ -107,6 +108,7 @@ impl Session {
     }
 
     /// The kernel told something.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "nobody tells without the kernel's side"))]
     pub(crate) fn on_told(&mut self, observation: &Observation<'_>) {
         self.tracker.observe(observation, &mut self.printer);
         if self.writer.is_some() {

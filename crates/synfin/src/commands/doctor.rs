@@ -17,6 +17,7 @@ const FEW_FILES: u64 = 4_096;
 struct Report {
     text: String,
     missing: usize,
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "details are the kernel's"))]
     is_verbose: bool,
 }
 
