@@ -35,7 +35,7 @@ space=synfin-states-$$
 nginx='' beside=''
 clean() {
   trap - EXIT INT TERM
-  [ -z "$beside" ] || kill -INT "$beside" 2>/dev/null || true
+  [ -z "$beside" ] || kill -TERM "$beside" 2>/dev/null || true
   [ -z "$nginx" ] || kill -TERM "$nginx" 2>/dev/null || true
   wait
   ip netns delete "$space" 2>/dev/null || true
@@ -47,7 +47,7 @@ trap 'exit 130' INT TERM
 ip netns add "$space"
 ip -n "$space" link set lo up
 # Not `ip netns exec`, which hides /sys from what it runs.
-within() { nsenter --net="/run/netns/$space" "$@"; }
+within=(nsenter --net="/run/netns/$space")
 mkdir "$work/site"
 echo hello >"$work/site/index.html"
 cat >"$work/nginx.conf" <<END
@@ -55,16 +55,16 @@ daemon off; worker_processes 2; pid $work/pid; error_log $work/error.log;
 events { worker_connections 4096; }
 http { access_log off; server { listen 127.0.0.1:8080 backlog=4096; root $work/site; } }
 END
-within nginx -c "$work/nginx.conf" -e "$work/error.log" &
+"${within[@]}" nginx -c "$work/nginx.conf" -e "$work/error.log" &
 nginx=$!
-until within curl -s -o /dev/null http://127.0.0.1:8080/; do
+until "${within[@]}" curl -s -o /dev/null http://127.0.0.1:8080/; do
   kill -0 "$nginx" 2>/dev/null || fail "nginx ended: $(tail -n1 "$work/error.log")"
   sleep 0.1
 done
 
 # load: prints requests a second.
 load() {
-  within wrk -t1 -c20 -d"$seconds" -H 'Connection: close' http://127.0.0.1:8080/ |
+  "${within[@]}" wrk -t1 -c20 -d"$seconds" -H 'Connection: close' http://127.0.0.1:8080/ |
     awk '/Requests\/sec/ { print $2 }'
 }
 
@@ -74,7 +74,7 @@ measure() {
   shift 2
   if [ $# -gt 0 ]; then
     : >"$ready"
-    within "$@" >"$work/$name.out" 2>"$work/$name.err" &
+    "${within[@]}" "$@" >"$work/$name.out" 2>"$work/$name.err" &
     beside=$!
     until [ -s "$ready" ]; do
       kill -0 "$beside" 2>/dev/null || fail "$name ended: $(tail -n1 "$work/$name.err")"
@@ -83,7 +83,7 @@ measure() {
   fi
   rate=$(load)
   if [ -n "$beside" ]; then
-    kill -INT "$beside" 2>/dev/null || true
+    kill -TERM "$beside" 2>/dev/null || true
     wait "$beside" || true
     beside=''
   fi

@@ -32,6 +32,11 @@ impl Observed {
         !self.entries(side).is_empty()
     }
 
+    /// Whether this end was told to be in this state.
+    pub(crate) fn is_in(&self, side: Side, state: State) -> bool {
+        self.entries(side).last().is_some_and(|entry| entry.state == state)
+    }
+
     /// Takes a change in and gives the entry before it and its own.
     pub(crate) fn on_change(&mut self, side: Side, change: &StateChange) -> (StateEntry, StateEntry) {
         let entries = match side {

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use synfin_wire::dissect::{self, DissectError, Dissected, Fragment, Ip};
 use synfin_wire::tcp::Segment;
-use synfin_wire::{Frame, Loss, LossCause, Note, Observation, Owner, Side, StateChange};
+use synfin_wire::{Frame, Loss, LossCause, Note, Observation, Owner, Side, State, StateChange};
 
 use crate::duplicates::{Duplicates, Identity};
 use crate::fragments::Fragments;
@@ -251,7 +251,10 @@ impl Tracker {
         match self.connections.get_mut(&key) {
             Some(tracked) if !(begins(change) && tracked.is_over()) => {
                 let side = side_of(&tracked.connection, change.local);
-                tracked.on_state_change(side, change, sink);
+                // A new SYN ends the TIME-WAIT of a connection before, when its own connection has begun already.
+                if change.from != State::TimeWait || tracked.is_told_to_be(side, State::TimeWait) {
+                    tracked.on_state_change(side, change, sink);
+                }
             }
             _ => self.told_early.push(key, *change),
         }

@@ -48,8 +48,8 @@ impl Report {
     }
 
     fn works(&mut self, name: &str, detail: &str) {
-        // Writing to a string never fails.
-        let _ = writeln!(self.text, "  ok       {name:<14} {detail}");
+        let line = format!("  ok       {name:<14} {detail}");
+        self.line(line.trim_end());
     }
 
     /// What is missing, why, what that costs, and what to type.
