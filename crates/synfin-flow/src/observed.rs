@@ -100,7 +100,21 @@ impl Early {
 
     /// What was told of a connection that is seen now for the first time.
     pub(crate) fn take(&mut self, key: &Key) -> Vec<StateChange> {
-        self.changes.remove(key).unwrap_or_default()
+        let mut changes = self.changes.remove(key).unwrap_or_default();
+        // What was told of an end before it began belongs to a connection before, which is forgotten: the end of its
+        // TIME-WAIT, say.
+        let mut begun = Vec::new();
+        let mut index = changes.len();
+        while let Some(before) = index.checked_sub(1) {
+            index = before;
+            let Some(change) = changes.get(index) else { break };
+            if begun.contains(&change.local) {
+                changes.remove(index);
+            } else if begins(change) {
+                begun.push(change.local);
+            }
+        }
+        changes
     }
 }
 

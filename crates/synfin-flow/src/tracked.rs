@@ -186,6 +186,7 @@ impl Tracked {
         if let Some(observed) = self.observed {
             observed.settle(&mut self.connection);
         }
+        self.connection.place_notes();
         self.connection
     }
 

@@ -1,10 +1,16 @@
 //! The command line: every option with its help. Options that mean the same are spelled the same everywhere.
 
+#[cfg(feature = "kernel")]
+mod kernel;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use synfin_view::Show;
+
+#[cfg(feature = "kernel")]
+pub(crate) use self::kernel::{KernelFormat, PrintArgs, ScopeArgs, SocketsArgs, StatesArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -43,6 +49,14 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Fetch a page over loopback and show the connection: nothing to set up
     Demo(DemoArgs),
+    /// Show every change of a state as it happens: what Linux's own TCP says
+    #[cfg(feature = "kernel")]
+    States(StatesArgs),
+    /// Show all sockets, with their states and processes
+    #[cfg(feature = "kernel")]
+    Sockets(SocketsArgs),
+    /// Say what works on this machine, what does not, and what to type
+    Doctor(DoctorArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print a manual page
@@ -123,6 +137,14 @@ pub(crate) struct DemoArgs {
     pub(crate) write: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) view: ViewArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status: 0 everything works, 1 something is missing, 2 an error.")]
+pub(crate) struct DoctorArgs {
+    /// Say what is lost without each thing, and what it gives
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Args, Debug)]
