@@ -206,7 +206,10 @@ impl App {
         };
         let stream = Stream { from: self.side, connection: self.ordinal };
         while self.done < bytes {
-            let wanted = usize::try_from((bytes - self.done).min(CHUNK)).unwrap_or_default();
+            let room = connection.send_room() as u64;
+            // Without room one octet is offered all the same: so TCP knows that somebody waits.
+            let wanted = (bytes - self.done).min(CHUNK).min(room.max(1));
+            let wanted = usize::try_from(wanted).unwrap_or_default();
             let text = stream.text(self.written, wanted);
             match connection.write(&text) {
                 Ok(0) => return Next::Blocked,

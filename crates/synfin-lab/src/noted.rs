@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use synfin_tcp::Variables;
+use synfin_wire::dissect::{Dissected, dissect};
 use synfin_wire::{Frame, InterfaceId, LinkType, Observation, Side, StateChange};
 
 use crate::link::Fate;
@@ -82,5 +83,18 @@ impl NotedFrame {
     pub fn remarks(&self) -> Option<String> {
         let words: Vec<_> = self.fates.iter().map(ToString::to_string).collect();
         (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// Its control bits and its text, in words: `SYN`, `ACK with 1448 bytes`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let len = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        match dissect(LinkType::RAW, &self.bytes, len).next() {
+            Some(Ok(Dissected::Tcp(_, segment))) if segment.payload_len > 0 => {
+                format!("{} with {} bytes", segment.header.flags, segment.payload_len)
+            }
+            Some(Ok(Dissected::Tcp(_, segment))) => segment.header.flags.to_string(),
+            _ => "ICMP".to_owned(),
+        }
     }
 }

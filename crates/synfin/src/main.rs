@@ -52,6 +52,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Read(args) => commands::read::run(&args),
         Command::Trace(args) => commands::trace::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Lab(args) => commands::lab::run(&args),
         Command::Completions(args) => commands::pages::completions(&args),
         Command::Man(args) => commands::pages::man(&args),
     }
