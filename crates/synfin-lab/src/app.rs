@@ -122,9 +122,7 @@ impl App {
             self.actions.pop_front();
             (self.done, self.wakes_at_ns) = (0, None);
         }
-        if let Some(id) = self.connection.take() {
-            endpoint.close(turn.now, id);
-        }
+        self.release(turn, endpoint);
     }
 
     fn act(&mut self, action: Action, turn: Turn, endpoint: &mut Endpoint<Recorder>) -> Next {
@@ -165,7 +163,9 @@ impl App {
     }
 
     fn connect(&mut self, turn: Turn, endpoint: &mut Endpoint<Recorder>) -> Next {
-        let Some(id) = self.connection else {
+        let Some(id) = self.connection.filter(|_| self.done > 0) else {
+            self.release(turn, endpoint);
+            self.done = 1;
             return match endpoint.connect(turn.now, self.local, self.remote, None) {
                 Ok(id) => {
                     let ordinal = if self.side == Side::Client { self.ordinal + 1 } else { turn.connections };
@@ -188,8 +188,16 @@ impl App {
         let Some(id) = self.listener.and_then(|listener| endpoint.accept(listener)) else {
             return Next::Blocked;
         };
+        self.release(turn, endpoint);
         self.begin(id, turn.connections);
         Next::GoOn
+    }
+
+    /// Lets go of the connection before the next one.
+    fn release(&mut self, turn: Turn, endpoint: &mut Endpoint<Recorder>) {
+        if let Some(id) = self.connection.take() {
+            endpoint.close(turn.now, id);
+        }
     }
 
     fn sleep(&mut self, turn: Turn, until_ns: u64) -> Next {
