@@ -136,7 +136,7 @@ pub(crate) struct DemoArgs {
     synfin lab lost-syn                               one of them\n  \
     synfin lab --loss 5% --delay 40ms --seed 3        a request and its answer over such a link\n  \
     synfin lab --rule 'drop the 2nd FIN'              lose exactly that\n  \
-    synfin lab cubic --show connections --plot c.svg  the congestion window over time\n  \
+    synfin lab cubic --plot cubic.svg                 the congestion window over time\n  \
     synfin lab my.toml -w my.pcapng                   a scenario of your own, for Wireshark\n  \
     synfin lab textbook --print                       a scenario as TOML, to begin with\n\n\
     Packets are shown as they are sent, whether they arrive or not. The same scenario with the same seed gives the \
