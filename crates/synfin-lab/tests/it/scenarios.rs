@@ -8,7 +8,7 @@ use synfin_wire::State::{
 };
 use synfin_wire::{Side, Source};
 
-use crate::run::{Ran, ready, segment};
+use crate::run::{Ran, ready, segment, toml};
 
 /// RFC 9293 figures 5, 6 and 12: the client opens and closes first.
 const CLIENT: [synfin_wire::State; 7] = [Closed, SynSent, Established, FinWait1, FinWait2, TimeWait, Closed];
@@ -238,4 +238,36 @@ fn a_blind_reset_gets_a_challenge() {
     assert_eq!(inside, outside + 1, "no answer to the first");
     assert_eq!(lines[inside + 1], "< ACK");
     assert_eq!(ran.frames[inside + 1].at_ns, ran.frames[inside].at_ns);
+}
+
+/// RFC 9293 figure 8: both SYNs cross, and figure 13: so do both FINs.
+#[test]
+fn both_may_open_and_close_at_once() {
+    let ran = toml("link.delay = '10ms'\nhosts.does = ['connect', 'until 100ms', 'close']\n");
+    use synfin_wire::State::Closing;
+    let client = [Closed, SynSent, SynReceived, Established, FinWait1, Closing, TimeWait, Closed];
+    assert_eq!(ran.states(Side::Client), client);
+    assert_eq!(ran.states(Side::Server), client);
+    assert_eq!(ran.report.left, 0);
+}
+
+/// RFC 9293 section 3.6: who has closed can go on reading.
+#[test]
+fn half_a_connection_carries_data() {
+    let ran = toml(
+        "client.does = ['send 10', 'shutdown', 'receive', 'close']\n\
+         server.does = ['receive', 'send 50kB', 'close']",
+    );
+    is_regular(&ran);
+    assert_eq!(ran.report.apps[0].received, 50_000);
+}
+
+/// RFC 9293 section 3.5.3: the peer of an abort is told, and nobody waits.
+#[test]
+fn an_abort_ends_both_at_once() {
+    let ran = toml("client.does = ['send 10', 'wait 50ms', 'abort']\nserver.does = ['receive', 'close']");
+    assert_eq!(ran.states(Side::Client), [Closed, SynSent, Established, Closed]);
+    assert_eq!(ran.states(Side::Server), [Listen, SynReceived, Established, Closed]);
+    assert_eq!(ran.report.apps[1].error, Some(ConnectionError::Reset));
+    assert_eq!(ran.report.left, 0);
 }
