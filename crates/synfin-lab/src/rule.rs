@@ -7,7 +7,8 @@
 //! KIND    = SYN | SYN,ACK | FIN | RST | ACK | data | packet | last-ACK
 //! ```
 //!
-//! Packets are counted as they are sent, each way by itself, retransmissions too. `SYN` is one without ACK; `FIN` and
+//! Packets are counted as they are sent, retransmissions too: those of one side where the rule names it, else those of
+//! both. `SYN` is one without ACK; `FIN` and
 //! `RST` are those whatever else is set; `data` has text; `ACK` acknowledges and does nothing else; `last-ACK` is an
 //! `ACK` of the other side's FIN.
 
@@ -87,7 +88,14 @@ impl Rule {
         self.effect
     }
 
-    fn applies(&self, from: Side, counts: &Counts, kinds: Kinds) -> bool {
+    /// The same, of what this side sends, unless it names a side.
+    pub(crate) fn by(mut self, side: Side) -> Self {
+        self.from.get_or_insert(side);
+        self
+    }
+
+    fn applies(&self, from: Side, ours: &Counts, all: &Counts, kinds: Kinds) -> bool {
+        let counts = if self.from.is_some() { ours } else { all };
         self.from.is_none_or(|side| side == from)
             && kinds.has(self.kind)
             && self.which.contains(&counts.of(self.kind))
@@ -212,13 +220,15 @@ impl Kinds {
 #[derive(Debug)]
 pub(crate) struct Names {
     counts: [Counts; 2],
+    /// Of both sides.
+    all: Counts,
     /// What acknowledges the last FIN of each side.
     fin_end: [Option<SeqNumber>; 2],
 }
 
 impl Names {
     pub(crate) fn new() -> Self {
-        Self { counts: [Counts::default(); 2], fin_end: [None; 2] }
+        Self { counts: [Counts::default(); 2], all: Counts::default(), fin_end: [None; 2] }
     }
 
     /// Counts a packet that is sent, and says which of the rules it falls under.
@@ -236,10 +246,12 @@ impl Names {
         }
         let kinds = Kinds::of(segment, self.fin_end.get(theirs).copied().flatten());
         let Some(counts) = self.counts.get_mut(ours) else { return Vec::new() };
-        for (count, is) in counts.0.iter_mut().zip(kinds.0) {
-            *count += u64::from(is);
+        for counts in [&mut *counts, &mut self.all] {
+            for (count, is) in counts.0.iter_mut().zip(kinds.0) {
+                *count += u64::from(is);
+            }
         }
-        rules.iter().filter(|rule| rule.applies(from, counts, kinds)).collect()
+        rules.iter().filter(|rule| rule.applies(from, counts, &self.all, kinds)).collect()
     }
 }
 

@@ -6,7 +6,7 @@
 use core::cmp::Reverse;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use bytes::Bytes;
 use synfin_tcp::{ConnectError, ConnectionError, Instant, ListenError};
@@ -38,6 +38,8 @@ pub struct Simulation {
     links: [Link; 2],
     rules: [Vec<Rule>; 2],
     names: Names,
+    /// Rules that no packet fell under yet, as they were written.
+    idle_rules: BTreeSet<String>,
     forged: Vec<Forgery>,
     vantage: Vantage,
     on_the_way: BinaryHeap<Reverse<Arrival>>,
@@ -109,6 +111,8 @@ pub struct Report {
     pub left: usize,
     /// What the applications have done: the client's, the server's.
     pub apps: [AppReport; 2],
+    /// Rules that no packet fell under.
+    pub idle_rules: Vec<String>,
 }
 
 /// What an application has done.
@@ -156,6 +160,7 @@ impl Simulation {
             links: [link(to_server, 0), link(to_client, 1)],
             rules: [to_server.rules.clone(), to_client.rules.clone()],
             names: Names::new(),
+            idle_rules: to_server.rules.iter().chain(&to_client.rules).map(Rule::to_string).collect(),
             forged: forged.clone(),
             vantage: *vantage,
             on_the_way: BinaryHeap::new(),
@@ -200,6 +205,7 @@ impl Simulation {
             is_stuck: self.ending == Some(Ending::Stuck),
             left: client.endpoint.states().count() + server.endpoint.states().count(),
             apps: [client.app.report(), server.app.report()],
+            idle_rules: self.idle_rules.iter().cloned().collect(),
         }
     }
 
@@ -289,6 +295,9 @@ impl Simulation {
             None => Vec::new(),
         };
         let texts: Vec<_> = named.iter().map(|rule| (rule.effect(), rule.to_string())).collect();
+        for (_, text) in &texts {
+            self.idle_rules.remove(text);
+        }
         let effected: Vec<_> =
             texts.iter().map(|(effect, text)| Effected { effect: *effect, text }).collect();
         let passage = link.pass(self.now_ns, packet, &effected);

@@ -164,10 +164,10 @@ pub(crate) struct LabArgs {
     #[arg(long, help_heading = "Talk")]
     pub(crate) ipv6: bool,
     /// Draw the congestion window, what is in flight and the round-trip time over time, as SVG
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) plot: Option<PathBuf>,
     /// Write the packets, with comments on what the link did to them, to a pcapng file
-    #[arg(short = 'w', long = "write", value_name = "FILE")]
+    #[arg(short = 'w', long = "write", value_name = "FILE", help_heading = "Output")]
     pub(crate) write: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) view: ViewArgs,

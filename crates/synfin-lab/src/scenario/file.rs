@@ -166,8 +166,8 @@ impl From<ScenarioFile> for Scenario {
         scenario.talk(request.map_or(REQUEST, |size| size.0), bytes.map_or(ANSWER, |size| size.0));
         link.apply(&mut scenario.to_server);
         link.apply(&mut scenario.to_client);
-        to_server.apply(&mut scenario.to_server);
-        to_client.apply(&mut scenario.to_client);
+        to_server.of(Side::Client).apply(&mut scenario.to_server);
+        to_client.of(Side::Server).apply(&mut scenario.to_client);
         hosts.apply(&mut scenario.client);
         hosts.apply(&mut scenario.server);
         client.apply(&mut scenario.client);
@@ -193,6 +193,12 @@ fn octets(size: Option<Size>) -> Option<u32> {
 }
 
 impl LinkFile {
+    /// Its rules are for what this side sends.
+    fn of(mut self, side: Side) -> Self {
+        self.rules = self.rules.into_iter().map(|rule| rule.by(side)).collect();
+        self
+    }
+
     fn apply(&self, to: &mut LinkConfig) {
         to.rate = self.rate.or(to.rate);
         set(&mut to.delay, self.delay.map(|time| time.0));

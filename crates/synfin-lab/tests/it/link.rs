@@ -58,6 +58,18 @@ fn the_second_fin_is_the_retransmission() {
     assert_eq!(fins, ["> FIN,ACK lost", "> FIN,ACK lost", "> FIN,ACK"]);
 }
 
+/// Without a side, packets of both are counted: the second FIN of a close is the server's.
+#[test]
+fn a_rule_without_a_side_counts_both() {
+    let ran = toml("link.rules = ['drop the 2nd FIN']");
+    let fins: Vec<_> = ran.lines().into_iter().filter(|line| line.contains("FIN")).collect();
+    assert_eq!(fins, ["> FIN,ACK", "< FIN,ACK lost", "< FIN,ACK"]);
+    assert!(ran.report.idle_rules.is_empty());
+    let ran = toml("to-server.rules = ['drop the 2nd FIN']");
+    assert_eq!(ran.report.lost, 0, "the client sends one");
+    assert_eq!(ran.report.idle_rules, ["drop the 2nd FIN"]);
+}
+
 #[test]
 fn damage_is_caught_by_checksums() {
     for is_ipv6 in [false, true] {

@@ -218,6 +218,9 @@ impl Remarks {
 
 /// What nobody sees in the packets: damage, octets that are not the sender's, errors that applications met.
 fn say(report: &Report) {
+    for rule in &report.idle_rules {
+        eprintln!("No packet was sent that this is about: {rule}.");
+    }
     if report.discarded > 0 {
         eprintln!("{} packets arrived damaged, or for nobody, and were discarded.", report.discarded);
     }
