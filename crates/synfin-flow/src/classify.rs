@@ -7,7 +7,7 @@
 use synfin_wire::tcp::{Flags, TcpOption};
 
 use crate::arrival::Arrival;
-use crate::half::{Half, LastKind};
+use crate::half::{Half, LastKind, SynKind};
 use crate::stream::Coverage;
 use crate::{Mark, Marks};
 
@@ -42,7 +42,8 @@ pub(crate) fn classify(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, co
         marks.insert(Mark::AckedUnseen);
     }
     let takes_room = arrival.len > 0 || flags.intersects(Flags::SYN | Flags::FIN);
-    let is_behind = sender.has_sent && takes_room && arrival.seq < sender.next;
+    let is_answer = flags.syn() && sender.syn_kind == SynKind::Answer;
+    let is_behind = sender.has_sent && takes_room && arrival.seq < sender.next && !is_answer;
     if is_behind && !marks.contains(Mark::KeepAlive) {
         marks.insert(again(arrival, sender, receiver, coverage));
     }
@@ -126,7 +127,7 @@ fn again(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, coverage: Covera
     let is_seen = if arrival.len > 0 {
         coverage.new == 0
     } else if flags.syn() {
-        sender.has_syn_again
+        sender.syn_kind == SynKind::Again
     } else {
         sender.fin == Some(arrival.seq)
     };

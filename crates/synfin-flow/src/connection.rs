@@ -96,6 +96,8 @@ pub struct Counts {
     pub retransmitted: u64,
     /// Those among them whose payload had been acknowledged before.
     pub spurious: u64,
+    /// Those of them that carried payload.
+    pub retransmitted_data: u64,
     /// Payload bytes in them that had been sent before.
     pub retransmitted_bytes: u64,
     /// Packets that came after later ones.

@@ -18,8 +18,10 @@ pub(crate) struct Half {
     pub(crate) has_sent: bool,
     /// Whether its SYN was seen.
     pub(crate) has_syn: bool,
-    /// Whether its SYN was seen before its last SYN.
-    pub(crate) has_syn_again: bool,
+    /// Whether its SYN was seen with an ACK.
+    pub(crate) has_syn_ack: bool,
+    /// What its last SYN was.
+    pub(crate) syn_kind: SynKind,
     /// The end of the furthest segment: `snd.nxt` as far as the capture knows.
     pub(crate) next: i64,
     /// When `next` last moved on, in nanoseconds since the epoch.
@@ -61,6 +63,18 @@ pub(crate) enum LastKind {
     ZeroWindowProbe,
 }
 
+/// What a SYN is beside those before it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum SynKind {
+    /// The first one.
+    #[default]
+    First,
+    /// In a simultaneous open, the SYN,ACK that follows the SYN (RFC 9293 figure 7).
+    Answer,
+    /// The same as before, sent again.
+    Again,
+}
+
 impl Half {
     /// The number relative to the initial one, chosen so that it is nearest to where this end is now.
     pub(crate) fn relative(&self, seq: SeqNumber) -> i64 {
@@ -68,6 +82,18 @@ impl Half {
         // `next` on the circle of 2^32: only its low bits count.
         let here = base + (self.next & 0xffff_ffff) as u32;
         self.next + i64::from(seq.distance_from(here))
+    }
+
+    /// It sends a SYN, with an ACK or without.
+    pub(crate) fn on_syn(&mut self, has_ack: bool) {
+        self.syn_kind = match (self.has_syn, has_ack && !self.has_syn_ack) {
+            (false, _) => SynKind::First,
+            (true, true) => SynKind::Answer,
+            (true, false) => SynKind::Again,
+        };
+        self.has_syn = true;
+        self.has_syn_ack |= has_ack;
+        self.stream.begin();
     }
 
     /// Takes `seq` for the number of the SYN, or, without one, for that of the octet after it.

@@ -11,6 +11,8 @@ use crate::{Close, Mark, Marks, Open, Phase};
 pub(crate) struct Shape {
     syn: Sides,
     syn_ack: Sides,
+    /// Something followed the SYN that is only sent once it was accepted, be the SYN-ACK seen or not.
+    is_accepted: bool,
     /// A SYN-ACK of this side waits for the packet that answers it.
     syn_ack_unanswered: Sides,
     /// A FIN of this side waits for its acknowledgement.
@@ -59,6 +61,7 @@ impl Shape {
             self.syn_ack_unanswered.set(side, flags.ack());
             return Phase::Open;
         }
+        self.is_accepted |= flags.ack() && !flags.rst();
         let answers_syn_ack = self.syn_ack_unanswered.of(side.other());
         self.syn_ack_unanswered.set(side.other(), false);
         let acks_fin = receiver.fin.is_some_and(|fin| arrival.ack > Some(fin));
@@ -103,7 +106,13 @@ impl Shape {
         match (self.syn.client && self.syn.server, self.syn_ack.client || self.syn_ack.server) {
             (true, _) => Open::Simultaneous,
             (false, true) => Open::Handshake,
-            (false, false) if self.syn.client || self.syn.server => Open::Attempt,
+            (false, false) if self.syn.client || self.syn.server => {
+                if self.is_accepted {
+                    Open::Handshake
+                } else {
+                    Open::Attempt
+                }
+            }
             (false, false) => Open::Midstream,
         }
     }

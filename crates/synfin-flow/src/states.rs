@@ -248,6 +248,10 @@ fn on_arrival(step: &mut Step<'_>, arrival: &Arrival<'_>, sender: &Half, receive
     if step.state() == State::SynReceived && arrival.ack.is_some_and(|ack| ack > 0) {
         step.likely(State::Established);
     }
+    // What is acknowledged beyond its SYN it has sent, and so it was established, seen or not.
+    if step.state() == State::SynSent && arrival.ack > Some(1) {
+        step.likely(State::Established);
+    }
     if receiver.fin.is_some_and(|fin| arrival.ack > Some(fin)) {
         match step.state() {
             State::FinWait1 => step.likely(State::FinWait2),

@@ -1,18 +1,16 @@
 //! One direction of a connection as the stream of bytes that it is (RFC 9293 section 3.4).
 //!
 //! Segments come in any order, twice, overlapping, or not at all. What is in order is handed on as it is; only what
-//! comes early is copied, in bounded room. What the capture never saw is reported as a gap, once it is certain that
-//! it will not come: because the peer acknowledged it a while ago, or because there is no more room to wait.
+//! comes early is copied, in bounded room. What the capture never saw is reported as a gap as soon as the peer
+//! acknowledges it: it has arrived, and will not be sent again. (Two captures whose clocks differ can show a segment
+//! after its acknowledgement. It is counted all the same; only what it carried has been given up by then.) What nobody
+//! acknowledges becomes a gap when there is no more room to wait, or at the end.
 //!
 //! Offsets count bytes of payload from 0, the first byte after the SYN.
 
 use std::collections::VecDeque;
 
 use synfin_messages::Carrier;
-
-/// How long an acknowledged hole may still be filled, in nanoseconds: captures with several queues deliver packets out
-/// of order, so that an acknowledgement can come before the segment that it acknowledges.
-const ACKED_HOLE_WAIT_NS: u64 = 20_000_000;
 
 /// What comes out of a stream, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,8 +59,8 @@ pub(crate) struct Stream {
     early_bytes: usize,
     /// The peer has acknowledged everything before this.
     acked: u64,
-    /// When the first hole was found to be acknowledged.
-    hole_acked_ns: Option<u64>,
+    /// The last gap: what comes late belongs there.
+    last_gap: Option<(u64, u64)>,
     /// Where the FIN stands.
     fin: Option<u64>,
     has_ended: bool,
@@ -133,14 +131,17 @@ impl Stream {
         let next = *self.next.get_or_insert(start);
         let coverage = if self.early.is_empty() && start <= next {
             // The usual case: in order, or a retransmission, with nothing waiting.
-            let new = end.saturating_sub(next);
-            if new > 0 {
+            let late = self.take_late(start, end);
+            let beyond = end.saturating_sub(next);
+            if beyond > 0 {
                 self.hand_on(start, end, payload, carrier, out);
             }
+            let new = late + beyond;
             Coverage { new, old: u64::from(len) - new }
         } else {
-            let new = self.insert_early(start, end, payload, carrier);
+            let new = self.take_late(start, end.min(next)) + self.insert_early(start, end, payload, carrier);
             self.drain(out);
+            self.give_up_acked_holes(out);
             while self.early_bytes > room.bytes || self.early.len() > room.segments {
                 self.give_up_hole(out);
             }
@@ -159,17 +160,10 @@ impl Stream {
     }
 
     /// The peer acknowledged everything before `offset`.
-    pub(crate) fn on_acked(&mut self, offset: i64, at_ns: u64, out: &mut impl FnMut(Piece<'_>)) {
-        let Some(next) = self.next else { return };
+    pub(crate) fn on_acked(&mut self, offset: i64, out: &mut impl FnMut(Piece<'_>)) {
         let acked = offset.max(0).unsigned_abs().min(self.fin.unwrap_or(u64::MAX));
         self.acked = self.acked.max(acked);
-        if self.acked <= next {
-            return;
-        }
-        let since = *self.hole_acked_ns.get_or_insert(at_ns);
-        if at_ns.saturating_sub(since) >= ACKED_HOLE_WAIT_NS {
-            self.give_up_acked_holes(out);
-        }
+        self.give_up_acked_holes(out);
     }
 
     /// Nothing more will come: what waits is handed on, holes before it are gaps.
@@ -209,7 +203,6 @@ impl Stream {
             }
         }
         self.next = Some(end);
-        self.hole_acked_ns = None;
     }
 
     /// Keeps what of `start..end` is not there yet, and says how many bytes that is.
@@ -260,25 +253,43 @@ impl Stream {
 
     /// Holes that the peer acknowledged will not be filled.
     fn give_up_acked_holes(&mut self, out: &mut impl FnMut(Piece<'_>)) {
+        let Some(next) = self.next.filter(|next| *next < self.acked) else { return };
         while self.early.front().is_some_and(|early| early.start <= self.acked) {
             self.give_up_hole(out);
         }
-        if self.early.front().is_none_or(|early| self.acked < early.start) {
+        // A lone octet at the end, acknowledged and never seen, is a FIN that was not captured; if more follows, it was
+        // a byte.
+        let may_be_fin = self.fin.is_none() && self.early.is_empty() && self.acked - next == 1;
+        if !may_be_fin {
             self.skip_to(self.acked, out);
         }
         self.check_end(out);
+    }
+
+    /// What of `start..end` lies in the last gap is there after all. Says how many bytes that is.
+    fn take_late(&mut self, start: u64, end: u64) -> u64 {
+        let Some((from, to)) = self.last_gap else { return 0 };
+        let (late_from, late_to) = (start.max(from), end.min(to));
+        let late = late_to.saturating_sub(late_from);
+        if late > 0 {
+            self.missed -= late;
+            // Of a gap that is filled in the middle the later part is remembered.
+            let rest = if late_to < to { (late_to, to) } else { (from, late_from) };
+            self.last_gap = Some(rest).filter(|(from, to)| from < to);
+        }
+        late
     }
 
     fn skip_to(&mut self, offset: u64, out: &mut impl FnMut(Piece<'_>)) {
         let next = self.next.unwrap_or(offset);
         if next < offset {
             self.missed += offset - next;
+            self.last_gap = Some((next, offset));
             if !self.is_opaque {
                 out(Piece::Gap { offset: next, len: offset - next });
             }
             self.next = Some(offset);
         }
-        self.hole_acked_ns = None;
     }
 
     fn check_end(&mut self, out: &mut impl FnMut(Piece<'_>)) {

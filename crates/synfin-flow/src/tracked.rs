@@ -231,16 +231,15 @@ impl Tracked {
         sender.begin(header.seq, header.flags.syn());
         if header.flags.syn() {
             sender.scale = SynOptions::of(&incoming.segment).window_scale;
-            sender.has_syn_again = sender.has_syn;
-            sender.has_syn = true;
-            sender.stream.begin();
+            sender.on_syn(header.flags.ack());
         }
         if header.flags.ack() && !receiver.has_sent {
-            receiver.begin(header.ack, false);
-            if header.flags.syn() {
-                // It acknowledges the SYN, whether that was seen or not.
+            // What acknowledges a SYN, seen or not, tells where the stream after it begins; so does the first
+            // acknowledgement of an end whose own SYN was seen, for it ends the handshake.
+            if header.flags.syn() || (sender.has_syn && receiver.base.is_none()) {
                 receiver.stream.begin();
             }
+            receiver.begin(header.ack, false);
         }
         // Scaling needs the option from both ends (RFC 7323 section 2.2).
         let scale = receiver.scale.and(sender.scale);
@@ -301,7 +300,7 @@ impl Ways<'_> {
     fn take_ack(&mut self, arrival: &Arrival<'_>) {
         let Some(ack) = arrival.ack.filter(|_| !arrival.flags().rst()) else { return };
         let mut out = hand_over_to(self.conversation.as_deref_mut(), arrival.from.other(), self.messages);
-        self.receiver.stream.on_acked(ack - 1, arrival.at_ns, &mut out);
+        self.receiver.stream.on_acked(ack - 1, &mut out);
         self.receiver.rtt.on_acked(ack, arrival.at_ns, arrival.timestamps.map(|(_, echo_reply)| echo_reply));
     }
 
@@ -376,6 +375,7 @@ fn count(sent: &mut Counts, arrival: &Arrival<'_>, marks: Marks, coverage: Cover
     sent.missed_bytes = sender.stream.missed();
     sent.data_packets += u64::from(arrival.len > 0 && !marks.contains(Mark::KeepAlive));
     sent.retransmitted += u64::from(marks.is_retransmission());
+    sent.retransmitted_data += u64::from(marks.is_retransmission() && arrival.len > 0);
     sent.spurious += u64::from(marks.contains(Mark::SpuriousRetransmission));
     if !marks.contains(Mark::KeepAlive) {
         sent.retransmitted_bytes += coverage.old;

@@ -9,7 +9,7 @@ use synfin_capture::{Block, BlockKind, Record, Writer};
 use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
 use synfin_view::{Show, View, footer};
-use synfin_wire::{Loss, Observation, Side};
+use synfin_wire::{Loss, Observation, Side, StateChange};
 
 use crate::cli::{Checksums, ViewArgs};
 use crate::comments::Comments;
@@ -155,6 +155,12 @@ impl Session {
                 written.map_err(failure::write)?;
             }
         }
+        self.check_output()
+    }
+
+    /// Somebody who knows tells of a state.
+    pub(crate) fn on_state_change(&mut self, change: &StateChange) -> Result<(), Failure> {
+        self.tracker.observe(&Observation::StateChange(*change), &mut self.printer);
         self.check_output()
     }
 

@@ -22,8 +22,9 @@ fn reset(connection: &Connection, by: Side, find: &mut impl FnMut(&'static str, 
         Side::Server => "reset-by-server",
     };
     let when = Span(connection.duration_ns());
-    let sent = Count(own.sent.payload_bytes, "byte");
-    let received = Count(peer.sent.payload_bytes, "byte");
+    // What the capture missed has been sent as well.
+    let sent = Count(own.sent.payload_bytes.saturating_add(own.sent.missed_bytes), "byte");
+    let received = Count(peer.sent.payload_bytes.saturating_add(peer.sent.missed_bytes), "byte");
     let volume = format!("{sent} sent and {received} received");
     let has_been = |state: State| own.states.iter().any(|entry| entry.state == state);
     let is_unopened = !has_been(State::Established) && !has_been(State::CloseWait);
@@ -56,6 +57,10 @@ fn half_closed(connection: &Connection, find: &mut impl FnMut(&'static str, Seve
     };
     let since = Span(connection.end_ns.saturating_sub(entry.at_ns));
     let (name, other) = (side.name(), side.other().name());
-    let text = format!("The {name} has closed, the {other} has not: the last packet came {since} later.");
+    let text = if since.0 == 0 {
+        format!("The {name} has closed, the {other} has not: nothing came after that.")
+    } else {
+        format!("The {name} has closed, the {other} has not: the last packet came {since} later.")
+    };
     find("half-closed", Severity::Note, text);
 }

@@ -45,7 +45,8 @@ pub(super) struct Percent(pub(super) u64, pub(super) u64);
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let per_mille = u128::from(self.0) * 1000 / u128::from(self.1.max(1));
+        let (part, whole) = (u128::from(self.0), u128::from(self.1.max(1)));
+        let per_mille = (part * 1000 + whole / 2) / whole;
         match (per_mille / 10, per_mille % 10) {
             (0, 0) => f.write_str("less than 0.1 %"),
             (whole, tenth) => write!(f, "{whole}.{tenth} %"),
@@ -70,7 +71,7 @@ mod tests {
         assert_eq!(Count(u64::MAX, "byte").to_string(), "18,446,744,073,709,551,615 bytes");
         assert_eq!(
             [(1, 28), (1, 5000), (3, 3)].map(|(part, whole)| Percent(part, whole).to_string()),
-            ["3.5 %", "less than 0.1 %", "100.0 %",]
+            ["3.6 %", "less than 0.1 %", "100.0 %",]
         );
         assert_eq!(Percent(0, 0).to_string(), "less than 0.1 %");
     }

@@ -38,11 +38,12 @@ fn retransmissions(side: Side, sent: &Counts, find: &mut impl FnMut(&'static str
         return;
     }
     let name = side.name();
-    let of = sent.data_packets.max(again);
+    let (data, of) = (sent.retransmitted_data, sent.data_packets);
     // What is lost now and then costs nearly nothing.
     let severity = if again * 100 >= of { Severity::Warning } else { Severity::Note };
-    let what = if again <= sent.data_packets {
-        format!("{again} of its {} ({})", Count(of, "data packet"), Percent(again, of))
+    // A SYN or a FIN that was sent again is no data packet.
+    let what = if data == again {
+        format!("{data} of its {} ({})", Count(of, "data packet"), Percent(data, of))
     } else {
         Count(again, "packet").to_string()
     };

@@ -57,31 +57,42 @@ fn early_segments_wait_and_the_first_copy_counts() {
 }
 
 #[test]
-fn an_acknowledged_hole_is_a_gap_after_a_while() {
+fn an_acknowledged_hole_is_a_gap_at_once() {
     let (mut stream, mut received) = (Stream::default(), Received::default());
     let mut out = |piece: Piece<'_>| received.take(piece);
     stream.on_segment(0, b"ab", 2, CARRIER, ROOM, &mut out);
     stream.on_segment(4, b"ef", 2, CARRIER, ROOM, &mut out);
-    stream.on_acked(6, 0, &mut out);
-    assert!(!stream.early.is_empty(), "the segment may have been overtaken by its acknowledgement");
-    stream.on_acked(6, ACKED_HOLE_WAIT_NS, &mut out);
-    assert_eq!(text(&received), "ab__ef");
-    assert_eq!(stream.missed(), 2);
+    stream.on_acked(6, &mut out);
+    stream.on_segment(9, b"j", 1, CARRIER, ROOM, &mut out);
+    stream.on_acked(8, &mut out);
+    assert_eq!(text(&received), "ab__ef__");
+    assert_eq!((stream.unique(), stream.missed()), (5, 4));
 }
 
 #[test]
-fn each_hole_has_its_own_wait() {
+fn what_comes_after_its_acknowledgement_is_counted_all_the_same() {
     let (mut stream, mut received) = (Stream::default(), Received::default());
     let mut out = |piece: Piece<'_>| received.take(piece);
     stream.on_segment(0, b"ab", 2, CARRIER, ROOM, &mut out);
-    stream.on_segment(4, b"ef", 2, CARRIER, ROOM, &mut out);
-    stream.on_acked(6, 0, &mut out);
-    stream.on_segment(2, b"cd", 2, CARRIER, ROOM, &mut out);
-    stream.on_segment(8, b"ij", 2, CARRIER, ROOM, &mut out);
-    stream.on_acked(10, ACKED_HOLE_WAIT_NS, &mut out);
-    assert!(!stream.early.is_empty(), "this hole was acknowledged only now");
-    stream.on_segment(6, b"gh", 2, CARRIER, ROOM, &mut out);
-    assert_eq!((text(&received).as_str(), stream.missed()), ("abcdefghij", 0));
+    stream.on_acked(8, &mut out);
+    assert_eq!(stream.missed(), 6);
+    assert_eq!(stream.on_segment(2, b"cd", 2, CARRIER, ROOM, &mut out), Coverage { new: 2, old: 0 });
+    assert_eq!(stream.on_segment(2, b"cdef", 4, CARRIER, ROOM, &mut out), Coverage { new: 2, old: 2 });
+    assert_eq!(stream.on_segment(6, b"ghi", 3, CARRIER, ROOM, &mut out), Coverage { new: 3, old: 0 });
+    assert_eq!((text(&received).as_str(), stream.unique(), stream.missed()), ("ab______i", 9, 0));
+}
+
+#[test]
+fn a_lone_acknowledged_octet_at_the_end_is_a_fin_unless_more_follows() {
+    let (mut stream, mut received) = (Stream::default(), Received::default());
+    let mut out = |piece: Piece<'_>| received.take(piece);
+    stream.on_segment(0, b"ab", 2, CARRIER, ROOM, &mut out);
+    stream.on_acked(3, &mut out);
+    let mut ended = stream.clone();
+    ended.finish(&mut |_| ());
+    assert_eq!(ended.missed(), 0);
+    stream.on_segment(3, b"d", 1, CARRIER, ROOM, &mut out);
+    assert_eq!((text(&received).as_str(), stream.missed()), ("ab_d", 1));
 }
 
 #[test]
@@ -175,7 +186,7 @@ proptest! {
         let mut out = |_: Piece<'_>| ();
         for (offset, len, fin) in segments {
             stream.on_segment(offset, &bytes[..len as usize], len, CARRIER, ROOM, &mut out);
-            stream.on_acked(offset / 2, 0, &mut out);
+            stream.on_acked(offset / 2, &mut out);
             if fin {
                 stream.on_fin(offset, &mut out);
             }

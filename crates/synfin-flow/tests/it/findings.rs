@@ -108,7 +108,7 @@ fn retransmissions_by_their_part() {
             "4 C PSH,ACK 1 ack 1 len 9\n 300 C PSH,ACK 1 ack 1 len 9\n 301 S ACK 1 ack 10\n 700 C PSH,ACK 1 ack 1 len 9",
         ),
         &[
-            "warning retransmissions: The client sent 2 of its 3 data packets (66.6 %) again, 1 of them needlessly.",
+            "warning retransmissions: The client sent 2 of its 3 data packets (66.7 %) again, 1 of them needlessly.",
         ],
     );
     let mut wire = Wire::script(HANDSHAKE);
@@ -120,7 +120,7 @@ fn retransmissions_by_their_part() {
     let told = wire.run().only().findings();
     let [Finding { severity, text, .. }] = &told[..] else { panic!("{told:?}") };
     assert_eq!(severity.name(), "note", "less than one in a hundred");
-    assert_eq!(text, "The client sent 1 of its 201 data packets (0.4 %) again, needlessly.");
+    assert_eq!(text, "The client sent 1 of its 201 data packets (0.5 %) again, needlessly.");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn packets_that_were_overtaken() {
     }
     let told = wire.run().only().findings();
     let [Finding { kind: "out-of-order", text, .. }] = &told[..] else { panic!("{told:?}") };
-    assert_eq!(text, "3 packets from the client (27.2 %) were overtaken on the way.");
+    assert_eq!(text, "3 packets from the client (27.3 %) were overtaken on the way.");
 }
 
 #[test]

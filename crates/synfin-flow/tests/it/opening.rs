@@ -199,16 +199,27 @@ fn only_the_clients_packets() {
         "C SYN 0\n C ACK 1 ack 1\n C PSH,ACK 1 ack 1 len 10\n C ACK 11 ack 501\n C FIN,ACK 11 ack 501\n C ACK 12 ack 502",
         "CLOSED SYN-SENT@1 ESTABLISHED@2 FIN-WAIT-1@5",
         "ESTABLISHED CLOSE-WAIT@5",
-        "attempt",
+        "handshake",
         "half-closed",
     );
+    let story = tell("C SYN 0\n C ACK 1 ack 1\n C ACK 1 ack 501\n C ACK 1 ack 502");
+    // The last octet that is acknowledged may be a FIN.
+    assert_eq!(story.only().server.sent.missed_bytes, 500, "acknowledged, and never seen");
+}
+
+#[test]
+fn in_a_simultaneous_open_nothing_is_sent_again() {
+    let story = tell("C SYN 0\n S SYN 0\n C SYN,ACK 0 ack 1\n S SYN,ACK 0 ack 1");
+    assert_eq!(story.marks(), []);
+    let story = tell("C SYN 0\n S SYN 0\n C SYN,ACK 0 ack 1\n C SYN,ACK 0 ack 1");
+    assert_eq!(story.marks(), [(4, "retransmission".to_owned())]);
 }
 
 #[test]
 fn only_the_servers_packets() {
     expect(
         "S SYN,ACK 0 ack 1\n S ACK 1 ack 11\n S PSH,ACK 1 ack 11 len 50\n S FIN,ACK 51 ack 12\n S ACK 52 ack 12",
-        "SYN-SENT",
+        "SYN-SENT ESTABLISHED@2 CLOSE-WAIT@4",
         "LISTEN SYN-RECEIVED@1 ESTABLISHED@2 FIN-WAIT-1@4",
         "handshake",
         "half-closed",

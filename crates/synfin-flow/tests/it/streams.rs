@@ -1,5 +1,7 @@
 //! Two streams through any network and any capture: cut, interleaved, reordered, repeated, overlapping, and lost.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use synfin_flow::Config;
 use synfin_messages::Detail;
@@ -176,4 +178,36 @@ proptest! {
         prop_assert_eq!(bodies(&story, Side::Client), requests);
         prop_assert_eq!(bodies(&story, Side::Server), responses);
     }
+}
+
+/// Six requests on one connection, the second of which the capture missed: it was answered, so that it had arrived.
+#[test]
+fn a_request_that_the_capture_missed_costs_its_own_exchange_only() {
+    let response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let escaped = |text: &str| text.replace('\r', "\\r").replace('\n', "\\n");
+    let mut wire = Wire::script(HANDSHAKE);
+    let (mut seq, mut ack) = (1, 1);
+    for n in 1..=6 {
+        let request = format!("GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n");
+        if n != 2 {
+            wire.play(&format!("C PSH,ACK {seq} ack {ack} data {}", escaped(&request)));
+        }
+        seq += request.len();
+        wire.play(&format!("S PSH,ACK {ack} ack {seq} data {}", escaped(response)));
+        ack += response.len();
+    }
+    let story = wire.run();
+    let mut targets = BTreeMap::new();
+    let mut answered = Vec::new();
+    for (_, message) in &story.messages {
+        match &message.detail {
+            Detail::HttpRequest(request) => drop(targets.insert(message.n, request.target.clone())),
+            Detail::HttpResponse(response) => {
+                answered.push(response.request.and_then(|n| targets.get(&n).cloned()).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(answered, ["/1", "", "/3", "/4", "/5", "/6"]);
+    assert_eq!(story.marks(), [(6, "acked-unseen".to_owned()), (7, "previous-segment-lost".to_owned())]);
 }

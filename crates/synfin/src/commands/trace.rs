@@ -77,14 +77,16 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
         session.on_loss(&loss);
     }
     let finished = session.finish();
-    // Whatever happened, a command is not left behind.
-    let status = end.child.map(Child::finish).transpose();
-    outcome?;
-    let shown = finished?;
-    match status? {
-        Some(status) => Ok(Outcome::Status(status)),
-        None if shown == 0 => Ok(Outcome::Nothing),
-        None => Ok(Outcome::Fine),
+    let shown = outcome.and(finished);
+    // Whatever happened, a command is not left behind; where only nobody reads any more what is shown, it goes on.
+    let is_unread = shown.as_ref().is_err_and(Failure::is_closed_pipe);
+    let status = end.child.map(|child| if is_unread { child.wait() } else { child.finish() }).transpose();
+    match (shown, status?) {
+        (Err(failure), None) => Err(failure),
+        (Err(failure), Some(_)) if !is_unread => Err(failure),
+        (_, Some(status)) => Ok(Outcome::Status(status)),
+        (Ok(0), None) => Ok(Outcome::Nothing),
+        (Ok(_), None) => Ok(Outcome::Fine),
     }
 }
 

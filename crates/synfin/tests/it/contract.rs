@@ -82,6 +82,7 @@ const HALF: Kind = Object(&[
     ("wire_bytes", Count),
     ("ip_bytes", Count),
     ("data_packets", Count),
+    ("retransmitted_data", Count),
     ("retransmitted", Count),
     ("spurious", Count),
     ("retransmitted_bytes", Count),

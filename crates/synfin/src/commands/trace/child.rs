@@ -70,10 +70,15 @@ impl Child {
         self.process.id()
     }
 
-    /// The status to exit with: the command's own, or, as shells have it, 128 and the number of the signal that ended
-    /// it. A command that still runs is asked to end.
+    /// As [`wait`](Self::wait), but a command that still runs is asked to end.
     pub(super) fn finish(mut self) -> Result<u8, Failure> {
         self.ask_to_end();
+        self.wait()
+    }
+
+    /// The status to exit with: the command's own, or, as shells have it, 128 and the number of the signal that ended
+    /// it.
+    pub(super) fn wait(mut self) -> Result<u8, Failure> {
         let status = match self.exited {
             Some(exited) => exited.status,
             None => self.process.wait().context("cannot wait for the command")?,
