@@ -18,7 +18,6 @@ mod history;
 mod key;
 mod ledger;
 mod marks;
-mod note;
 mod observed;
 mod packet;
 mod role;
@@ -36,7 +35,6 @@ pub use connection::{Close, Connection, Counts, Endpoint, Open, RttSummary, Stat
 pub use finding::{Finding, Severity};
 pub use ledger::{Ledger, Phase};
 pub use marks::{Mark, Marks};
-pub use note::PacketNote;
 pub use packet::{Packet, PacketLog, SackRange};
 pub use sink::{Sink, Summary};
 pub use tracker::Tracker;

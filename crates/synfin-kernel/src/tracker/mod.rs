@@ -408,7 +408,6 @@ fn told_state_of(event: &Event) -> Option<SocketId> {
         | Event::ResetSent(_)
         | Event::ResetReceived(..)
         | Event::Dropped(_)
-        | Event::Forked { .. }
         | Event::Lost(_) => None,
     }
 }

@@ -6,7 +6,6 @@ mod captures;
 mod contract;
 mod errors;
 mod hostile;
-mod lab;
 mod looks;
 mod made;
 mod pages;
