@@ -37,6 +37,9 @@ pub enum BlockKind {
     NameResolution,
     /// Keys with which the traffic can be decrypted.
     DecryptionSecrets,
+    /// Our own, of a type for local use: no other program looks into it, or counts it among the packets as Wireshark does
+    /// with custom blocks. Its body is as it was written.
+    Local,
     /// Somebody's own.
     Custom {
         /// Whose: the private enterprise number.

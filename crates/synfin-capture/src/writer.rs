@@ -132,6 +132,7 @@ impl<W: Write> Writer<W> {
             BlockKind::DecryptionSecrets => {
                 encode::plain(&mut self.buffer, encode::DECRYPTION_SECRETS, &block.body);
             }
+            BlockKind::Local => encode::plain(&mut self.buffer, encode::LOCAL, &block.body),
             BlockKind::Custom { may_copy: false, .. } => {}
             BlockKind::Custom { enterprise, may_copy: true } => {
                 return self.custom_block(enterprise, &block.body);

@@ -6,7 +6,7 @@ use synfin_messages::Message;
 use synfin_wire::{Process, Side, Source, State};
 
 use crate::history::History;
-use crate::{Ledger, PacketLog};
+use crate::{Ledger, PacketLog, PacketNote};
 
 /// A connection, from its first packet to its last.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Connection {
     pub message_count: u64,
     /// HTTP requests among them.
     pub request_count: u64,
+    /// What the kernel told of its packets, in the order of time; nothing, where nobody told.
+    pub notes: Vec<PacketNote>,
     /// What Zeek calls it: see [`Connection::zeek`].
     pub(crate) history: History,
     /// Who sent the last payload.
@@ -208,6 +210,7 @@ impl Connection {
             messages: Vec::new(),
             message_count: 0,
             request_count: 0,
+            notes: Vec::new(),
             history: History::default(),
             last_data_from: None,
         }

@@ -18,6 +18,7 @@ mod history;
 mod key;
 mod ledger;
 mod marks;
+mod note;
 mod observed;
 mod packet;
 mod role;
@@ -35,6 +36,7 @@ pub use connection::{Close, Connection, Counts, Endpoint, Open, RttSummary, Stat
 pub use finding::{Finding, Severity};
 pub use ledger::{Ledger, Phase};
 pub use marks::{Mark, Marks};
+pub use note::PacketNote;
 pub use packet::{Packet, PacketLog, SackRange};
 pub use sink::{Sink, Summary};
 pub use tracker::Tracker;

@@ -32,6 +32,11 @@ impl Observed {
         !self.entries(side).is_empty()
     }
 
+    /// Whether this end was told to be in this state.
+    pub(crate) fn is_in(&self, side: Side, state: State) -> bool {
+        self.entries(side).last().is_some_and(|entry| entry.state == state)
+    }
+
     /// Takes a change in and gives the entry before it and its own.
     pub(crate) fn on_change(&mut self, side: Side, change: &StateChange) -> (StateEntry, StateEntry) {
         let entries = match side {
@@ -100,7 +105,21 @@ impl Early {
 
     /// What was told of a connection that is seen now for the first time.
     pub(crate) fn take(&mut self, key: &Key) -> Vec<StateChange> {
-        self.changes.remove(key).unwrap_or_default()
+        let mut changes = self.changes.remove(key).unwrap_or_default();
+        // What was told of an end before it began belongs to a connection before, which is forgotten: the end of its
+        // TIME-WAIT, say.
+        let mut begun = Vec::new();
+        let mut index = changes.len();
+        while let Some(before) = index.checked_sub(1) {
+            index = before;
+            let Some(change) = changes.get(index) else { break };
+            if begun.contains(&change.local) {
+                changes.remove(index);
+            } else if begins(change) {
+                begun.push(change.local);
+            }
+        }
+        changes
     }
 }
 

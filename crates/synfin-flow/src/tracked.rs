@@ -3,7 +3,7 @@
 use synfin_messages::{Carrier, Conversation, Detail, Message};
 use synfin_wire::dissect::Ip;
 use synfin_wire::tcp::{OptionsBuf, Segment};
-use synfin_wire::{Side, StateChange};
+use synfin_wire::{Side, State, StateChange};
 
 use crate::arrival::Arrival;
 use crate::classify::classify;
@@ -147,6 +147,11 @@ impl Tracked {
         self.tell(false, config, sink);
     }
 
+    /// Whether somebody who knows has told that this end is in this state.
+    pub(crate) fn is_told_to_be(&self, side: Side, state: State) -> bool {
+        self.observed.as_ref().is_some_and(|observed| observed.is_in(side, state))
+    }
+
     /// Somebody who knows tells of a state.
     pub(crate) fn on_state_change(&mut self, side: Side, change: &StateChange, sink: &mut impl Sink) {
         let (previous, entry) = self.observed.get_or_insert_default().on_change(side, change);
@@ -186,6 +191,7 @@ impl Tracked {
         if let Some(observed) = self.observed {
             observed.settle(&mut self.connection);
         }
+        self.connection.place_notes();
         self.connection
     }
 

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use synfin_wire::dissect::{self, DissectError, Dissected, Fragment, Ip};
 use synfin_wire::tcp::Segment;
-use synfin_wire::{Frame, Loss, LossCause, Observation, Owner, Side, StateChange};
+use synfin_wire::{Frame, Loss, LossCause, Note, Observation, Owner, Side, State, StateChange};
 
 use crate::duplicates::{Duplicates, Identity};
 use crate::fragments::Fragments;
@@ -36,12 +36,17 @@ pub struct Tracker {
     duplicates: Duplicates,
     /// States of connections of which no packet was seen yet.
     told_early: Early,
+    /// Owners of connections of which no packet was seen yet: those that were there before.
+    owners: HashMap<Key, Vec<Owner>>,
     /// Whether anybody tells of states at all.
     is_told: bool,
     summary: Summary,
     now_ns: u64,
     next_id: u64,
 }
+
+/// Connections whose owners are remembered at most before a packet of them passes. At most two owners each.
+const MAX_EARLY_OWNERS: usize = 65_536;
 
 /// A connection in a queue. The identifier tells it from a later one with the same addresses.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +68,7 @@ impl Tracker {
             fragments: Fragments::default(),
             duplicates: Duplicates::default(),
             told_early: Early::default(),
+            owners: HashMap::new(),
             is_told: false,
             summary: Summary::default(),
             now_ns: 0,
@@ -75,6 +81,7 @@ impl Tracker {
         match observation {
             Observation::Frame(frame) => self.on_frame(frame, sink),
             Observation::Owner(owner) => self.on_owner(owner),
+            Observation::Note(note) => self.on_note(note),
             Observation::Loss(loss) => self.on_loss(loss, sink),
             Observation::StateChange(change) => self.on_state_change(change, sink),
         }
@@ -217,6 +224,10 @@ impl Tracker {
                 self.summary.connections += 1;
                 sink.started(&connection);
                 let mut tracked = Box::new(Tracked::new(connection, self.is_told, &self.config));
+                for owner in self.owners.remove(&key).into_iter().flatten() {
+                    let side = side_of(&tracked.connection, owner.local);
+                    tracked.connection.endpoint_mut(side).process = Some(owner.process);
+                }
                 for change in self.told_early.take(&key) {
                     let side = side_of(&tracked.connection, change.local);
                     tracked.on_state_change(side, &change, sink);
@@ -240,16 +251,31 @@ impl Tracker {
         match self.connections.get_mut(&key) {
             Some(tracked) if !(begins(change) && tracked.is_over()) => {
                 let side = side_of(&tracked.connection, change.local);
-                tracked.on_state_change(side, change, sink);
+                // A new SYN ends the TIME-WAIT of a connection before, when its own connection has begun already.
+                if change.from != State::TimeWait || tracked.is_told_to_be(side, State::TimeWait) {
+                    tracked.on_state_change(side, change, sink);
+                }
             }
             _ => self.told_early.push(key, *change),
         }
     }
 
     fn on_owner(&mut self, owner: &Owner) {
-        if let Some(tracked) = self.connections.get_mut(&Key::new(owner.local, owner.remote)) {
+        let key = Key::new(owner.local, owner.remote);
+        if let Some(tracked) = self.connections.get_mut(&key) {
             let side = side_of(&tracked.connection, owner.local);
             tracked.connection.endpoint_mut(side).process = Some(owner.process);
+        } else if self.owners.len() < MAX_EARLY_OWNERS {
+            let owners = self.owners.entry(key).or_default();
+            owners.retain(|other| other.local != owner.local);
+            owners.push(*owner);
+        }
+    }
+
+    fn on_note(&mut self, note: &Note<'_>) {
+        if let Some(tracked) = self.connections.get_mut(&Key::new(note.local, note.remote)) {
+            let from = side_of(&tracked.connection, note.local);
+            tracked.connection.on_note(from, note);
         }
     }
 

@@ -33,6 +33,15 @@ pub enum Event {
     TimeWaitSegment(TimeWaitSegment),
     /// The timer of a time-wait socket ran out, in this state: TIME-WAIT, or FIN-WAIT-2 without a process.
     TimeWaitExpired(Subject, State),
+    /// A process began another one. Numbers are those of the initial namespace of processes.
+    Forked {
+        /// When, in nanoseconds since the Unix epoch (UTC).
+        at_ns: u64,
+        /// The process that began it.
+        parent: u32,
+        /// The new one.
+        child: u32,
+    },
     /// Events were lost.
     Lost(Loss),
 }
@@ -53,7 +62,7 @@ impl Event {
             | Self::Dropped(Dropped { subject, .. })
             | Self::TimeWaitSegment(TimeWaitSegment { subject, .. })
             | Self::TimeWaitExpired(subject, _) => subject,
-            Self::Lost(_) => return None,
+            Self::Lost(_) | Self::Forked { .. } => return None,
         })
     }
 
@@ -62,6 +71,7 @@ impl Event {
     pub fn at_ns(&self) -> u64 {
         match self {
             Self::Lost(loss) => loss.at_ns,
+            Self::Forked { at_ns, .. } => *at_ns,
             _ => self.subject().map_or(0, |subject| subject.at_ns),
         }
     }

@@ -6,7 +6,7 @@
 
 use core::net::SocketAddr;
 
-use crate::{LinkType, State};
+use crate::{LinkType, SeqNumber, State};
 
 /// One thing that was observed.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub enum Observation<'a> {
     StateChange(StateChange),
     /// A process owns an endpoint.
     Owner(Owner),
+    /// Something else was told of an endpoint.
+    Note(Note<'a>),
     /// Something was not observed.
     Loss(Loss),
 }
@@ -125,6 +127,47 @@ pub struct Owner {
     pub remote: SocketAddr,
     /// The owner.
     pub process: Process,
+}
+
+/// What the kernel, or a TCP of our own, tells of an endpoint that is no state: what it did with a packet, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Note<'a> {
+    /// When, in nanoseconds since the Unix epoch (UTC).
+    pub at_ns: u64,
+    /// Address of the endpoint that sent the packet.
+    pub local: SocketAddr,
+    /// Address of the other end.
+    pub remote: SocketAddr,
+    /// What happened to the packet.
+    pub kind: NoteKind,
+    /// Its sequence number, where that is told.
+    pub seq: Option<SeqNumber>,
+    /// Why, as who tells it calls it; empty where that is not told.
+    pub reason: &'a str,
+}
+
+/// What happened to a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum NoteKind {
+    /// It was sent again.
+    Retransmit,
+    /// It is a reset.
+    ResetSent,
+    /// It was dropped on its way to the other end, or by that.
+    Dropped,
+}
+
+impl NoteKind {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmit => "retransmit",
+            Self::ResetSent => "reset-sent",
+            Self::Dropped => "dropped",
+        }
+    }
 }
 
 /// A process, by the name it had when it was seen.

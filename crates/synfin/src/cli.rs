@@ -1,10 +1,18 @@
 //! The command line: every option with its help. Options that mean the same are spelled the same everywhere.
 
+#[cfg(feature = "kernel")]
+mod kernel;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use synfin_lab::units::{Chance, Rate, Size, Time};
+use synfin_lab::{Outage, Rule};
 use synfin_view::Show;
+
+#[cfg(feature = "kernel")]
+pub(crate) use self::kernel::{KernelFormat, PrintArgs, ScopeArgs, SocketsArgs, StatesArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -27,7 +35,8 @@ const STYLES: Styles = Styles::styled()
     after_help = "Start here:\n  \
         synfin demo                                     a server, a client and a trace, all in one\n  \
         sudo synfin trace -i lo 'tcp port 8080'         watch what happens now\n  \
-        synfin read capture.pcap                        look at what happened\n\n\
+        synfin read capture.pcap                        look at what happened\n  \
+        synfin lab                                      what TCP does when packets are lost\n\n\
         Exit status: 0 fine, 1 nothing matched, 2 an error."
 )]
 pub(crate) struct Cli {
@@ -43,6 +52,16 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Fetch a page over loopback and show the connection: nothing to set up
     Demo(DemoArgs),
+    /// Show every change of a state as it happens: what Linux's own TCP says
+    #[cfg(feature = "kernel")]
+    States(StatesArgs),
+    /// Show all sockets, with their states and processes
+    #[cfg(feature = "kernel")]
+    Sockets(SocketsArgs),
+    /// Say what works on this machine, what does not, and what to type
+    Doctor(DoctorArgs),
+    /// Run our own TCP over a link that you describe, in virtual time
+    Lab(LabArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print a manual page
@@ -123,6 +142,96 @@ pub(crate) struct DemoArgs {
     pub(crate) write: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) view: ViewArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status: 0 everything works, 1 something is missing, 2 an error.")]
+pub(crate) struct DoctorArgs {
+    /// Say what is lost without each thing, and what it gives
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    synfin lab                                        the ready scenarios\n  \
+    synfin lab lost-syn                               one of them\n  \
+    synfin lab --loss 5% --delay 40ms --seed 3        a request and its answer over such a link\n  \
+    synfin lab --rule 'drop the 2nd FIN'              lose exactly that\n  \
+    synfin lab cubic --plot cubic.svg                 the congestion window over time\n  \
+    synfin lab my.toml -w my.pcapng                   a scenario of your own, for Wireshark\n  \
+    synfin lab textbook --print                       a scenario as TOML, to begin with\n\n\
+    Packets are shown as they are sent, whether they arrive or not. The same scenario with the same seed gives the \
+    same bytes.\n\n\
+    Exit status: 0 fine, 1 nothing matched, 2 an error.")]
+pub(crate) struct LabArgs {
+    /// A ready scenario, or a TOML file; without one, and with options, a request and its answer
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: Option<String>,
+    /// Print the scenario as TOML instead of running it
+    #[arg(long, requires = "scenario")]
+    pub(crate) print: bool,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+    /// Bytes of the answer, in a talk of one request and one answer
+    #[arg(long, value_name = "BYTES", help_heading = "Talk")]
+    pub(crate) bytes: Option<Size>,
+    /// Bytes of the request
+    #[arg(long, value_name = "BYTES", help_heading = "Talk")]
+    pub(crate) request: Option<Size>,
+    /// Where chance comes from
+    #[arg(long, value_name = "NUMBER", help_heading = "Talk")]
+    pub(crate) seed: Option<u64>,
+    /// IPv6 instead of IPv4
+    #[arg(long, help_heading = "Talk")]
+    pub(crate) ipv6: bool,
+    /// Draw the congestion window, what is in flight and the round-trip time over time, as SVG
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Write the packets, with comments on what the link did to them, to a pcapng file
+    #[arg(short = 'w', long = "write", value_name = "FILE", help_heading = "Output")]
+    pub(crate) write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+}
+
+/// The link, both ways alike; a TOML file can have them differ.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Link")]
+pub(crate) struct LinkArgs {
+    /// Such as 10Mbit/s
+    #[arg(long)]
+    pub(crate) rate: Option<Rate>,
+    /// One way, such as 20ms
+    #[arg(long, value_name = "TIME")]
+    pub(crate) delay: Option<Time>,
+    /// At most so much more delay
+    #[arg(long, value_name = "TIME")]
+    pub(crate) jitter: Option<Time>,
+    /// Packets that fit into the queue before the line
+    #[arg(long, value_name = "PACKETS")]
+    pub(crate) queue: Option<u64>,
+    /// Packets lost by chance, such as 1%
+    #[arg(long, value_name = "CHANCE")]
+    pub(crate) loss: Option<Chance>,
+    /// Packets held back so that others overtake them
+    #[arg(long, value_name = "CHANCE")]
+    pub(crate) reorder: Option<Chance>,
+    /// Packets that arrive twice
+    #[arg(long, value_name = "CHANCE")]
+    pub(crate) duplicate: Option<Chance>,
+    /// Packets that arrive with a bit turned
+    #[arg(long, value_name = "CHANCE")]
+    pub(crate) corrupt: Option<Chance>,
+    /// Largest packet in bytes; who sends a larger one is told by ICMP
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) mtu: Option<u32>,
+    /// When the link is down, such as 2s-5s; may be given again
+    #[arg(long, value_name = "TIMES")]
+    pub(crate) outage: Vec<Outage>,
+    /// What happens to a packet by name, such as 'drop the 2nd FIN from the client'; may be given again
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Vec<Rule>,
 }
 
 #[derive(Args, Debug)]

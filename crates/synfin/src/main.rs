@@ -2,15 +2,19 @@
 //!
 //! The command line is thin: it opens sources, hands observations to the tracker and findings to the printer.
 
+mod beside;
 mod cli;
 mod commands;
 mod comments;
 mod failure;
 mod interrupt;
+#[cfg(feature = "kernel")]
+mod kernel;
 mod output;
 mod progress;
 mod session;
 mod targets;
+mod told;
 
 use std::process::ExitCode;
 
@@ -52,6 +56,12 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Read(args) => commands::read::run(&args),
         Command::Trace(args) => commands::trace::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        #[cfg(feature = "kernel")]
+        Command::States(args) => commands::states::run(&args),
+        #[cfg(feature = "kernel")]
+        Command::Sockets(args) => commands::sockets::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Lab(args) => commands::lab::run(&args),
         Command::Completions(args) => commands::pages::completions(&args),
         Command::Man(args) => commands::pages::man(&args),
     }

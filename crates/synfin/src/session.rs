@@ -1,20 +1,22 @@
 //! From records to output: filter, tracker, printer and writer, the same for files and for live captures.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use synfin_capture::{Block, Record, Writer};
+use synfin_capture::{Block, BlockKind, Record, Writer};
 use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
 use synfin_view::{Show, View, footer};
-use synfin_wire::{Loss, Observation, Side};
+use synfin_wire::{Loss, Observation, Side, StateChange};
 
 use crate::cli::{Checksums, ViewArgs};
 use crate::comments::Comments;
 use crate::failure::{self, Failure};
 use crate::output::{self, Output};
 use crate::progress::Progress;
+use crate::told;
 
 /// Packets that are kept for the ladder of one connection; of longer ones the middle is left out.
 const KEPT_PACKETS: usize = 100_000;
@@ -25,6 +27,8 @@ pub(crate) struct Session {
     printer: Only,
     writer: Option<Writer<File>>,
     comments: Comments,
+    /// What the kernel told since the last packet, to be written before the next one.
+    told: Vec<u8>,
     style: synfin_view::Style,
     is_quiet: bool,
 }
@@ -69,10 +73,12 @@ impl Session {
                 target: output::name(args),
                 ids: args.connection.clone(),
                 since_ns: None,
+                tree: None,
                 shown: 0,
             },
             writer: write.map(writer).transpose()?,
             comments: Comments::default(),
+            told: Vec::new(),
             style: output::style(args, io::IsTerminal::is_terminal(&io::stderr())),
             is_quiet: args.quiet,
         })
@@ -83,8 +89,55 @@ impl Session {
         self.printer.since_ns = Some(at_ns);
     }
 
+    /// Show nothing but connections of this process, and of all that it begins: [`on_fork`](Self::on_fork) tells of these.
+    pub(crate) fn only_tree(&mut self, pid: u32) {
+        self.printer.tree = Some(Tree { root: pid, all: HashSet::from([pid]) });
+    }
+
+    /// A process began another one.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "nobody tells without the kernel's side"))]
+    pub(crate) fn on_fork(&mut self, parent: u32, child: u32) {
+        if let Some(tree) = &mut self.printer.tree {
+            if tree.all.contains(&parent) {
+                tree.all.insert(child);
+            } else if child != tree.root {
+                // The number may have been that of another one before.
+                tree.all.remove(&child);
+            }
+        }
+    }
+
+    /// The kernel told something.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "nobody tells without the kernel's side"))]
+    pub(crate) fn on_told(&mut self, observation: &Observation<'_>) {
+        self.tracker.observe(observation, &mut self.printer);
+        if self.writer.is_some() {
+            told::encode(observation, &mut self.told);
+        }
+    }
+
+    /// Writes what the kernel told up to here.
+    fn write_told(&mut self) -> Result<(), Failure> {
+        let told = std::mem::take(&mut self.told);
+        match &mut self.writer {
+            Some(writer) if !told.is_empty() => {
+                writer.write_block(&Block { kind: BlockKind::Local, body: told }).map_err(failure::write)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the kernel told when the capture was taken.
+    fn read_told(&mut self, blocks: &[Block]) {
+        for block in blocks {
+            told::decode(block, |observation| self.tracker.observe(observation, &mut self.printer));
+        }
+    }
+
     pub(crate) fn on_record(&mut self, record: &Record<'_>) -> Result<(), Failure> {
         let observation = Observation::Frame(record.frame);
+        self.write_told()?;
+        self.read_told(record.blocks);
         match &mut self.writer {
             None => self.tracker.observe(&observation, &mut self.printer),
             Some(writer) => {
@@ -105,8 +158,15 @@ impl Session {
         self.check_output()
     }
 
+    /// Somebody who knows tells of a state.
+    pub(crate) fn on_state_change(&mut self, change: &StateChange) -> Result<(), Failure> {
+        self.tracker.observe(&Observation::StateChange(*change), &mut self.printer);
+        self.check_output()
+    }
+
     /// Names and secrets that no packet brings along: those around packets that did not match, and at the end.
     pub(crate) fn on_blocks(&mut self, blocks: &[Block]) -> Result<(), Failure> {
+        self.read_told(blocks);
         match &mut self.writer {
             None => Ok(()),
             Some(writer) => {
@@ -138,6 +198,11 @@ impl Session {
         self.check_output()
     }
 
+    /// Whether there was any connection yet.
+    pub(crate) fn has_any(&self) -> bool {
+        self.tracker.summary().connections > 0
+    }
+
     /// Whether a connection that is to be shown is not over yet.
     pub(crate) fn has_unfinished(&self) -> bool {
         self.tracker.connections().any(|connection| {
@@ -153,12 +218,14 @@ impl Session {
     ///
     /// Whatever fails, the rest is done: a full disk does not cost the ladder, nor a closed pipe the packets.
     pub(crate) fn finish(mut self) -> Result<u64, Failure> {
+        let told = self.write_told();
         let summary = self.tracker.finish(&mut self.printer);
         let written = self.writer.take().map_or(Ok(()), Writer::finish).map_err(failure::write);
         let printed = self.printer.output.finish(&summary);
         if !self.is_quiet && printed.is_ok() {
             eprint!("{}", footer(&summary, &self.style));
         }
+        told?;
         written?;
         printed.map_err(|error| failure::output(error, &self.printer.target))?;
         Ok(self.printer.shown)
@@ -192,13 +259,27 @@ struct Only {
     /// Empty: all.
     ids: Vec<u64>,
     since_ns: Option<u64>,
+    /// Only the connections of these processes.
+    tree: Option<Tree>,
     shown: u64,
+}
+
+/// A process, and all that it has begun, and these, and so on.
+struct Tree {
+    root: u32,
+    all: HashSet<u32>,
 }
 
 impl Only {
     fn shows(&self, connection: &Connection) -> bool {
         let is_new = |since_ns| connection.start_ns >= since_ns && connection.open != Open::Midstream;
-        self.since_ns.is_none_or(is_new) && (self.ids.is_empty() || self.ids.contains(&connection.id))
+        let is_of = |tree: &Tree| {
+            let pids = [connection.client.process, connection.server.process];
+            pids.into_iter().flatten().any(|process| tree.all.contains(&process.pid))
+        };
+        self.tree.as_ref().is_none_or(is_of)
+            && self.since_ns.is_none_or(is_new)
+            && (self.ids.is_empty() || self.ids.contains(&connection.id))
     }
 }
 

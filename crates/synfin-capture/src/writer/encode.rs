@@ -11,6 +11,8 @@ const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 pub(super) const DECRYPTION_SECRETS: u32 = 10;
 pub(super) const CUSTOM: u32 = 0x0bad;
+/// Local use, and ours.
+pub(super) const LOCAL: u32 = 0x8000_5359;
 
 /// Options that every block may have.
 const OPT_END: u16 = 0;

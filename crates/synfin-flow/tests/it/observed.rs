@@ -118,3 +118,16 @@ fn states_of_connections_that_never_pass_are_bounded() {
     assert!(story.told.is_empty());
     assert_eq!(tracker.connections().len(), 0);
 }
+
+/// What ends a connection's TIME-WAIT may be the SYN of the next one between the same ports: it is told after that SYN.
+#[test]
+fn the_end_of_a_time_wait_before_is_no_part_of_a_connection() {
+    let before = [(2, TimeWait, Closed)];
+    let own = CLIENT;
+    let with: Vec<_> = own.iter().take(1).chain(&before).chain(own.iter().skip(1)).copied().collect();
+    let names = |story: Story| story.only().client.states.iter().map(|entry| entry.state).collect::<Vec<_>>();
+    assert_eq!(names(story(&with)), [Closed, SynSent, Established, FinWait1, FinWait2, TimeWait]);
+    // The same before the first packet.
+    let early: Vec<_> = [(1, TimeWait, Closed)].iter().chain(&own).copied().collect();
+    assert_eq!(names(story(&early)), [Closed, SynSent, Established, FinWait1, FinWait2, TimeWait]);
+}

@@ -1,6 +1,11 @@
 //! Loads the probes: what this kernel takes is attached, what it refuses is reported.
 
-use std::{error::Error, fs::File, io};
+use std::{
+    error::Error,
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned,
@@ -8,9 +13,11 @@ use aya::{
     programs::{CgroupAttachMode, ProgramError, SockOps},
 };
 
+use rustix::fs::{Mode, OFlags};
+
 use super::{
     EventOptions, EventsError,
-    probes::{self, Attach, Probe, Program, timer},
+    probes::{self, Attach, Probe, Program, fork, timer},
 };
 use crate::{
     capabilities::{Capability, Status},
@@ -31,7 +38,8 @@ pub(super) fn load(options: &EventOptions) -> Result<(Ebpf, Vec<Capability>), Ev
     let timers = kallsyms::addresses(timer::FUNCTIONS);
     let mut ebpf = load_object(options, &btf, timers.unwrap_or_default())?;
     let mut report = Vec::new();
-    for probe in probes::ALL {
+    let is_asked = |probe: &Probe| options.forks || !std::ptr::eq(probe, &fork::PROBE);
+    for probe in probes::ALL.into_iter().filter(|probe| is_asked(probe)) {
         let status = if std::ptr::eq(probe, &timer::PROBE) && timers.is_none() {
             let why = "the addresses of the kernel's functions are hidden (kernel.kptr_restrict)";
             Status::missing_but(why, "sudo sysctl kernel.kptr_restrict=1")
@@ -135,7 +143,7 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<(), S
         Attach::Raw(tracepoint) => <&mut RawTracePoint>::try_from(found)
             .and_then(|found| found.load().and_then(|()| found.attach(tracepoint)).map(drop)),
         Attach::SockOps => {
-            let root = File::open(cgroup_root()?).map_err(|e| e.to_string())?;
+            let root = cgroup_root()?;
             <&mut SockOps>::try_from(found).and_then(|found| {
                 // Attached by a link, as every kernel with ring buffers does it, it stands beside those of others whatever
                 // the mode, and a mode other than this is refused. It never answers, so that their answers count.
@@ -146,16 +154,32 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<(), S
     result.map_err(|e| chain(&e))
 }
 
-/// Where control groups of version 2 are mounted.
-fn cgroup_root() -> Result<std::path::PathBuf, String> {
+/// The root of the control groups of version 2: where it is mounted, and where it is not (`ip netns exec` hides it), by
+/// a mount that nobody sees and that ends with this handle.
+fn cgroup_root() -> Result<File, String> {
     let mounts = procfs::process::Process::myself()
         .and_then(|this| this.mountinfo())
         .map_err(|e| format!("cannot read the mounts: {e}"))?;
-    mounts
-        .into_iter()
-        .find(|mount| mount.fs_type == "cgroup2" && mount.root == "/")
-        .map(|mount| mount.mount_point)
-        .ok_or_else(|| "control groups (version 2) are not mounted".into())
+    let mounted = mounts.into_iter().find(|mount| mount.fs_type == "cgroup2" && mount.root == "/");
+    if let Some(mount) = mounted
+        && let Ok(root) = File::open(mount.mount_point)
+    {
+        return Ok(root);
+    }
+    detached_cgroup_root()
+        .map(File::from)
+        .map_err(|e| format!("control groups (version 2) are not mounted, and cannot be: {e}"))
+}
+
+fn detached_cgroup_root() -> rustix::io::Result<OwnedFd> {
+    use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+
+    let filesystem = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(filesystem.as_fd())?;
+    let mount =
+        fsmount(filesystem.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)?;
+    // A handle of a mount only names it; programs are attached to one that is open.
+    rustix::fs::openat(mount, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// The error and its causes; of a refused program the end of the verifier's log, which names the reason.

@@ -14,6 +14,8 @@ pub struct EventOptions {
     pub addresses: Vec<IpAddr>,
     /// Only these network namespaces, by inode number; empty: all. At most [`EventOptions::MAX_FILTERS`].
     pub namespaces: Vec<u32>,
+    /// Also tell who begins which process, on the whole machine ([`Event::Forked`](crate::Event::Forked)).
+    pub forks: bool,
     /// Size of the ring in bytes, rounded up to a power of two of at least a page. An event takes about 100 bytes; a
     /// short connection with both ends here makes about 14 of them.
     pub ring_bytes: u32,
@@ -40,6 +42,12 @@ impl EventOptions {
 impl Default for EventOptions {
     /// Everything, with a ring of 16 MiB: some 11,000 short connections that the reader may lie behind.
     fn default() -> Self {
-        Self { ports: Vec::new(), addresses: Vec::new(), namespaces: Vec::new(), ring_bytes: 1 << 24 }
+        Self {
+            ports: Vec::new(),
+            addresses: Vec::new(),
+            namespaces: Vec::new(),
+            forks: false,
+            ring_bytes: 1 << 24,
+        }
     }
 }

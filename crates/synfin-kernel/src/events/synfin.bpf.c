@@ -9,6 +9,7 @@
 #include "probes/reset.bpf.h"
 #include "probes/drop.bpf.h"
 #include "probes/timer.bpf.h"
+#include "probes/fork.bpf.h"
 
 /* Several helpers are for GPL-compatible programs only; the kernel accepts this dual licence as such. */
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

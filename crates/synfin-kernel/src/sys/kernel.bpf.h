@@ -80,6 +80,8 @@ enum {
 };
 
 struct task_struct {
+	s32 pid;
+	s32 tgid;
 	struct task_struct *group_leader;
 	char comm[16];
 } RELOCATED;

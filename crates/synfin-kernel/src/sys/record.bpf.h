@@ -20,6 +20,7 @@ enum kind {
 	KIND_DROP = 11,
 	KIND_TIME_WAIT_SEGMENT = 12,
 	KIND_TIME_WAIT_ENDED = 13,
+	KIND_FORK = 14,
 };
 
 enum flag {

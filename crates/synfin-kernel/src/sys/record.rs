@@ -30,10 +30,11 @@ pub(crate) enum Kind {
     Drop = 11,
     TimeWaitSegment = 12,
     TimeWaitEnded = 13,
+    Fork = 14,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::State,
         Self::Closed,
         Self::Connecting,
@@ -47,6 +48,7 @@ impl Kind {
         Self::Drop,
         Self::TimeWaitSegment,
         Self::TimeWaitEnded,
+        Self::Fork,
     ];
 }
 
@@ -73,9 +75,19 @@ impl<'a> Record<'a> {
         (bytes.len() >= Self::LEN).then_some(Self { kind, bytes, clock })
     }
 
+    /// When, in nanoseconds since the Unix epoch (UTC).
+    pub(crate) fn at_ns(&self) -> Option<u64> {
+        Some(self.clock.to_utc_ns(u64_at(self.bytes, 0)?))
+    }
+
+    /// The process that a record is about, where it is about no socket.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        u32_at(self.bytes, 36)
+    }
+
     pub(crate) fn subject(&self) -> Option<Subject> {
         Some(Subject {
-            at_ns: self.clock.to_utc_ns(u64_at(self.bytes, 0)?),
+            at_ns: self.at_ns()?,
             socket: SocketId {
                 cookie: u64_at(self.bytes, 8)?,
                 namespace: u64::from(u32_at(self.bytes, 16)?),

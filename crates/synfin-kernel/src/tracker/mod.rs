@@ -408,6 +408,7 @@ fn told_state_of(event: &Event) -> Option<SocketId> {
         | Event::ResetSent(_)
         | Event::ResetReceived(..)
         | Event::Dropped(_)
+        | Event::Forked { .. }
         | Event::Lost(_) => None,
     }
 }

@@ -65,7 +65,9 @@ impl Tracker {
                 self.tell_untold_syn(&retransmit.subject);
                 self.ready.push_back(Report::Event(event));
             }
-            Event::ResetReceived(..) | Event::Lost(_) => self.ready.push_back(Report::Event(event)),
+            Event::ResetReceived(..) | Event::Forked { .. } | Event::Lost(_) => {
+                self.ready.push_back(Report::Event(event))
+            }
         }
     }
 
@@ -73,6 +75,10 @@ impl Tracker {
     fn on_changed(&mut self, changed: &Changed) {
         let Changed { subject, from, to, error, .. } = *changed;
         let socket = subject.socket;
+        // Closing after a shutdown sets the state once more.
+        if from == to {
+            return;
+        }
         if let Some(entry) = self.entries.get(&socket)
             && subject.at_ns <= entry.listed_ns
             && entry.state == to

@@ -1,7 +1,7 @@
 //! The `connection` object.
 
 use serde::Serialize;
-use synfin_flow::{Connection, Endpoint, RttSummary};
+use synfin_flow::{Connection, Endpoint, PacketNote, RttSummary};
 
 use super::Address;
 
@@ -22,6 +22,8 @@ pub(super) struct Object<'a> {
     rtt_ns: Option<Rtt>,
     ledger: Ledger,
     messages: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Note<'a>>,
     zeek: Zeek<'a>,
 }
 
@@ -72,6 +74,18 @@ struct Ledger {
     data: u64,
     ack: u64,
     close: u64,
+}
+
+/// What the kernel told of a packet.
+#[derive(Serialize)]
+struct Note<'a> {
+    at_ns: u64,
+    from: &'static str,
+    what: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packet: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -129,6 +143,18 @@ impl From<&Endpoint> for Half {
     }
 }
 
+impl<'a> From<&'a PacketNote> for Note<'a> {
+    fn from(note: &'a PacketNote) -> Self {
+        Self {
+            at_ns: note.at_ns,
+            from: note.from.name(),
+            what: note.kind.name(),
+            reason: &note.reason,
+            packet: note.packet,
+        }
+    }
+}
+
 impl<'a> From<&'a Connection> for Object<'a> {
     fn from(connection: &'a Connection) -> Self {
         let names = |endpoint: &Endpoint| endpoint.states.iter().map(|entry| entry.state.name()).collect();
@@ -149,6 +175,7 @@ impl<'a> From<&'a Connection> for Object<'a> {
             rtt_ns: connection.rtt().map(Rtt::from),
             ledger: Ledger { open, data, ack, close },
             messages: connection.message_count,
+            notes: connection.notes.iter().map(Note::from).collect(),
             zeek: Zeek { conn_state, history },
         }
     }

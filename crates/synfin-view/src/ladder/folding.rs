@@ -121,7 +121,7 @@ fn lines(rows: &[Row<'_>]) -> usize {
     rows.iter()
         .map(|row| match row {
             Row::Packet(packet) => 1 + packet.notes.len(),
-            Row::State(..) | Row::Omitted(_) | Row::Fold(_) => 1,
+            Row::State(..) | Row::Told(_) | Row::Omitted(_) | Row::Fold(_) => 1,
         })
         .sum()
 }

@@ -1,7 +1,7 @@
 //! Where everything stands, and the drawing of it.
 
-use synfin_flow::{Connection, StateEntry};
-use synfin_wire::Side;
+use synfin_flow::{Connection, PacketNote, StateEntry};
+use synfin_wire::{NoteKind, Side};
 
 use super::folding::Fold;
 use super::label;
@@ -81,6 +81,7 @@ impl<'c> Canvas<'c> {
                 Row::State(side, entry) => {
                     self.draw_line(out, Some(entry.at_ns), [(*side, *entry)].into_iter(), Between::Lanes);
                 }
+                Row::Told(note) => self.draw_told(out, note),
                 Row::Omitted(count) => {
                     let text = format!("{} {} packets not kept", self.style.glyphs().more, Grouped(*count));
                     self.draw_text(out, None, None, &text, Paint::Warning);
@@ -147,6 +148,20 @@ impl<'c> Canvas<'c> {
             let text = format!("{} {} more messages", glyphs.more, notes.len() - MOST_NOTES);
             self.draw_text(out, None, Some(row.packet.from), &text, Paint::Message);
         }
+    }
+
+    /// What the kernel told of a packet, at the side of who sent it; where that packet is not shown, with its time.
+    fn draw_told(&self, out: &mut String, note: &PacketNote) {
+        let what = match note.kind {
+            NoteKind::Retransmit => "sent again",
+            NoteKind::ResetSent => "reset",
+            NoteKind::Dropped => "dropped",
+            _ => "told",
+        };
+        let separator = if note.reason.is_empty() { "" } else { ": " };
+        let text = format!("kernel: {what}{separator}{}", note.reason);
+        let at_ns = if note.packet.is_none() { Some(note.at_ns) } else { None };
+        self.draw_text(out, at_ns, Some(note.from), &text, Paint::Warning);
     }
 
     fn draw_fold(&self, out: &mut String, fold: &Fold) {

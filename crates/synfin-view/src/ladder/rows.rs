@@ -1,6 +1,6 @@
 //! The rows of a ladder in their order, before anything is folded.
 
-use synfin_flow::{Connection, Packet, StateEntry};
+use synfin_flow::{Connection, Packet, PacketNote, StateEntry};
 use synfin_messages::Message;
 use synfin_wire::Side;
 
@@ -10,6 +10,8 @@ pub(super) enum Row<'c> {
     Packet(PacketRow<'c>),
     /// A state that no packet shows.
     State(Side, &'c StateEntry),
+    /// What the kernel told of a packet, which stands above.
+    Told(&'c PacketNote),
     /// Packets that were not kept.
     Omitted(u64),
     Fold(super::folding::Fold),
@@ -49,12 +51,16 @@ pub(super) fn rows(connection: &Connection) -> Vec<Row<'_>> {
         .collect();
     attach_notes(connection, &mut packets);
     let loose = attach_states(connection, &mut packets);
+    let mut told = told(connection, &packets).into_iter().peekable();
 
     let omission = connection.packets.before_omission().len();
     let mut rows = Vec::with_capacity(packets.len() + loose.len() + 1);
     let mut loose = loose.into_iter().peekable();
     let end = packets.len();
     for (i, packet) in packets.into_iter().enumerate() {
+        while let Some((_, note)) = told.next_if(|(before, _)| *before <= i) {
+            rows.push(Row::Told(note));
+        }
         while let Some(state) = loose.next_if(|state| state.before <= i) {
             rows.push(Row::State(state.side, state.entry));
         }
@@ -66,6 +72,7 @@ pub(super) fn rows(connection: &Connection) -> Vec<Row<'_>> {
     if omission == end && connection.packets.omitted() > 0 {
         rows.push(Row::Omitted(connection.packets.omitted()));
     }
+    rows.extend(told.map(|(_, note)| Row::Told(note)));
     rows.extend(loose.map(|state| Row::State(state.side, state.entry)));
     rows
 }
@@ -85,6 +92,20 @@ fn attach_notes<'c>(connection: &'c Connection, packets: &mut [PacketRow<'c>]) {
             }
         }
     }
+}
+
+/// What the kernel told, and above the packet of which position it stands: below the packet that it is about.
+fn told<'c>(connection: &'c Connection, packets: &[PacketRow<'c>]) -> Vec<(usize, &'c PacketNote)> {
+    let mut told: Vec<_> = connection
+        .notes
+        .iter()
+        .map(|note| {
+            let about = note.packet.and_then(|n| position(packets, n)).map(|i| i + 1);
+            (about.unwrap_or_else(|| packets.partition_point(|row| row.packet.at_ns <= note.at_ns)), note)
+        })
+        .collect();
+    told.sort_by_key(|(before, note)| (*before, note.at_ns));
+    told
 }
 
 /// A state with a row of its own, above the packet of this position.

@@ -12,6 +12,7 @@ use synfin_capture::{Live, LiveError, LiveOptions, Poll, Reader, Record};
 use synfin_view::View;
 
 use crate::Outcome;
+use crate::beside::Beside;
 use crate::cli::{Checksums, DemoArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -37,13 +38,14 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
             eprintln!("{text}");
         }
     };
+    let beside = Beside::open(&options.filter, false);
     match Live::open(&options) {
         Ok(live) => {
             say(&format!(
                 "An HTTP server on {}, a client, and the packets between them, live:\n",
                 server.address()
             ));
-            trace(live, &server, &mut session)?;
+            trace(live, beside, &server, &mut session)?;
         }
         Err(error) => {
             say(&format!("This is not live: {error}."));
@@ -70,27 +72,30 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
 }
 
 /// Fetches while the capture runs, until the connection is over.
-fn trace(mut live: Live, server: &Server, session: &mut Session) -> Result<(), Failure> {
+fn trace(mut live: Live, mut beside: Beside, server: &Server, session: &mut Session) -> Result<(), Failure> {
     let _exchange: Exchange = server.exchange().context("cannot fetch over loopback")?;
     let stopper = live.stopper();
-    let (began, mut is_stopping, mut has_any) = (Instant::now(), false, false);
+    let (began, mut is_stopping) = (Instant::now(), false);
     loop {
         let is_idle = match live.next_record(Duration::from_millis(20))? {
             Poll::Frame(record) => {
                 let record: Record<'_> = record;
-                session.on_record(&record)?;
-                has_any = true;
+                beside.on_record(&record, session)?;
                 false
             }
-            Poll::Idle => true,
+            Poll::Idle => {
+                beside.on_time(u64::MAX, &live, session)?;
+                true
+            }
             Poll::End => break,
         };
-        let is_over = is_idle && has_any && !session.has_unfinished();
+        let is_over = is_idle && session.has_any() && !session.has_unfinished();
         if !is_stopping && (is_over || began.elapsed() >= MAX_TIME) {
             is_stopping = true;
             stopper.stop();
         }
     }
+    beside.finish(&live, session)?;
     while let Some(loss) = live.poll_loss() {
         session.on_loss(&loss);
     }

@@ -8,6 +8,7 @@ use synfin_capture::{Live, LiveOptions, Poll, Stopper};
 use synfin_view::{Show, View};
 
 use crate::Outcome;
+use crate::beside::Beside;
 use crate::cli::TraceArgs;
 use crate::failure::{self, Failure, quoted};
 use crate::interrupt::Interrupt;
@@ -19,6 +20,9 @@ use child::Child;
 
 /// How long one wait for packets takes at most, so that Ctrl-C and the command's end are noticed soon.
 const WAIT: Duration = Duration::from_millis(50);
+
+/// The same while the kernel is asked as well: what it has told should not be waited for.
+const WAIT_BESIDE: Duration = Duration::from_millis(20);
 
 /// While packets come, time passes for everything else in steps of this, in nanoseconds on their clock.
 const STEP_NS: u64 = 10_000_000;
@@ -41,6 +45,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     options.buffer_bytes = args.buffer << 20;
     options.promiscuous = args.promiscuous;
     targets::check(&[], args.write.as_deref(), args.view.output.as_deref())?;
+    let mut beside = Beside::open(&options.filter, runs_command);
     let mut live = Live::open(&options).map_err(|e| failure::live(e, &command_line()))?;
     let write = args.write.as_deref();
     let mut session =
@@ -51,12 +56,23 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     } else if !args.view.quiet && !runs_command {
         eprintln!("capturing on {}; Ctrl-C ends", args.interface);
     }
+    if !args.view.quiet {
+        beside.tell_missing(args.view.verbose);
+    }
     let mut end = End { interrupt, stopper: live.stopper(), child: None, asked_at: None };
     if runs_command {
-        session.only_since(now_ns());
-        end.child = Some(Child::start(&args.command)?);
+        let tells_forks = beside.tells_forks();
+        if !tells_forks {
+            session.only_since(now_ns());
+        }
+        let child = Child::start(&args.command)?;
+        if tells_forks {
+            session.only_tree(child.pid());
+        }
+        end.child = Some(child);
     }
-    let outcome = capture(&mut live, &mut session, &mut end);
+    let outcome = capture(&mut live, &mut beside, &mut session, &mut end);
+    let outcome = outcome.and(beside.finish(&live, &mut session));
     while let Some(loss) = live.poll_loss() {
         session.on_loss(&loss);
     }
@@ -75,19 +91,25 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
 }
 
 /// Follows packets until the capture ends. Whatever stops it, what was seen up to there is shown.
-fn capture(live: &mut Live, session: &mut Session, end: &mut End) -> Result<(), Failure> {
+fn capture(
+    live: &mut Live,
+    beside: &mut Beside,
+    session: &mut Session,
+    end: &mut End,
+) -> Result<(), Failure> {
     let mut step_ns = 0;
+    let wait = if beside.is_there() { WAIT_BESIDE } else { WAIT };
     loop {
-        let seen_until_ns = match live.next_record(WAIT) {
+        let seen_until_ns = match live.next_record(wait) {
             Ok(Poll::Frame(record)) => {
-                session.on_record(&record)?;
+                beside.on_record(&record, session)?;
                 // Others may be on their way that are a little older.
                 record.frame.at_ns.saturating_sub(STEP_NS)
             }
             Ok(Poll::Idle) => {
-                let now_ns = now_ns();
-                session.on_idle(now_ns)?;
-                now_ns
+                let known_ns = beside.on_time(now_ns(), live, session)?;
+                session.on_idle(known_ns)?;
+                known_ns
             }
             Ok(Poll::End) => return Ok(()),
             Err(error) => return Err(failure::interrupted(error)),
@@ -95,6 +117,7 @@ fn capture(live: &mut Live, session: &mut Session, end: &mut End) -> Result<(), 
         end.on_signals();
         if seen_until_ns >= step_ns {
             step_ns = seen_until_ns.saturating_add(STEP_NS);
+            let seen_until_ns = beside.on_time(seen_until_ns, live, session)?;
             session.on_time(seen_until_ns)?;
             while let Some(loss) = live.poll_loss() {
                 session.on_loss(&loss);
@@ -148,6 +171,6 @@ fn now_ns() -> u64 {
 }
 
 /// What the user typed, for a hint that can be typed again.
-fn command_line() -> String {
+pub(crate) fn command_line() -> String {
     std::env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }

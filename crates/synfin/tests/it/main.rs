@@ -6,6 +6,7 @@ mod captures;
 mod contract;
 mod errors;
 mod hostile;
+mod lab;
 mod looks;
 mod made;
 mod pages;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::run::{Ran, command, synfin};
 
-const SUBCOMMANDS: [&str; 5] = ["read", "trace", "demo", "completions", "man"];
+const SUBCOMMANDS: [&str; 6] = ["read", "trace", "demo", "lab", "completions", "man"];
 
 fn run(args: &[&str]) -> String {
     synfin(Path::new("."), args).fine()
@@ -29,7 +29,7 @@ fn the_help_of_everything() {
 #[test]
 fn every_example_in_the_help_is_understood() {
     let folder = crate::made::folder();
-    for subcommand in ["read", "trace"] {
+    for subcommand in ["read", "trace", "lab"] {
         let help = help(&[subcommand, "--help"]);
         let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
         for example in examples.take_while(|line| !line.is_empty()) {

@@ -3,6 +3,8 @@
 // Said to be tests, so that clippy lets their helpers panic and index as it lets tests.
 #![cfg(test)]
 
+#[cfg(feature = "kernel")]
+mod beside;
 mod disk;
 mod endings;
 mod http;
@@ -11,5 +13,9 @@ mod judge;
 mod many;
 mod namespace;
 mod rights;
+#[cfg(feature = "kernel")]
+mod sockets;
+#[cfg(feature = "kernel")]
+mod states;
 mod trace;
 mod web;

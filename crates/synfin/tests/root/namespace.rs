@@ -13,11 +13,20 @@ const INSIDE: &str = "SYNFIN_IN_NAMESPACE";
 
 /// Runs a test of this binary again, in new network, mount and process namespaces. `true`: this is it.
 pub(crate) fn enter(test: &str) -> bool {
+    enter_some(test, &["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+}
+
+/// The same among the processes of the machine.
+#[cfg(feature = "kernel")]
+pub(crate) fn enter_net(test: &str) -> bool {
+    enter_some(test, &["--net"])
+}
+
+fn enter_some(test: &str, namespaces: &[&str]) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         ip("link set lo up");
         return true;
     }
-    let namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let is_possible = Command::new("unshare").args(namespaces).arg("true").stderr(Stdio::null()).status();
     if !is_possible.is_ok_and(|status| status.success()) {
         assert!(std::env::var_os("CI").is_none(), "these tests need root, for namespaces");

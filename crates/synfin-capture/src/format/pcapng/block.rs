@@ -19,6 +19,8 @@ pub(crate) const ENHANCED_PACKET: u32 = 6;
 pub(crate) const DECRYPTION_SECRETS: u32 = 10;
 pub(crate) const CUSTOM: u32 = 0x0bad;
 pub(crate) const CUSTOM_NO_COPY: u32 = 0x4000_0bad;
+/// Blocks with the highest bit set are for local use; this one is ours.
+pub(crate) const LOCAL: u32 = 0x8000_5359;
 
 const EPB_FLAGS: u16 = 2;
 const EPB_DROPCOUNT: u16 = 4;
@@ -170,7 +172,7 @@ impl<'a> RawBlock<'a> {
 
     /// Whether somebody may want the block.
     pub(super) fn is_kept(&self) -> bool {
-        [NAME_RESOLUTION, DECRYPTION_SECRETS, CUSTOM, CUSTOM_NO_COPY].contains(&self.block_type)
+        [NAME_RESOLUTION, DECRYPTION_SECRETS, CUSTOM, CUSTOM_NO_COPY, LOCAL].contains(&self.block_type)
     }
 
     /// The block, in little-endian order. `None`: it is malformed, or none that is kept.
@@ -205,6 +207,7 @@ impl<'a> RawBlock<'a> {
                 let kind = BlockKind::Custom { enterprise, may_copy: self.block_type == CUSTOM };
                 (kind, self.after(4).to_vec())
             }
+            LOCAL => (BlockKind::Local, self.body.to_vec()),
             _ => return None,
         };
         Some(Block { kind, body })

@@ -1,6 +1,7 @@
 //! The probes: each one's Rust lies beside its BPF C (`*.bpf.h`), and says what is missing without it.
 
 pub(super) mod drop;
+pub(super) mod fork;
 pub(super) mod handshake;
 pub(super) mod owner;
 pub(super) mod reset;
@@ -58,13 +59,14 @@ impl Program {
 }
 
 /// All of them.
-pub(super) const ALL: [&Probe; 7] = [
+pub(super) const ALL: [&Probe; 8] = [
     &owner::PROBE,
     &handshake::PROBE,
     &reset::PROBE,
     &retransmit::PROBE,
     &drop::PROBE,
     &timer::PROBE,
+    &fork::PROBE,
     &state::PROBE,
 ];
 
@@ -78,5 +80,6 @@ pub(super) fn decode(record: &Record<'_>) -> Option<Event> {
         Kind::ResetSent | Kind::ResetReceived => reset::decode(record),
         Kind::Drop | Kind::TimeWaitSegment => drop::decode(record),
         Kind::RequestEnded | Kind::TimeWaitEnded => timer::decode(record),
+        Kind::Fork => fork::decode(record),
     }
 }

@@ -65,6 +65,11 @@ impl Child {
         }
     }
 
+    /// Its number.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// As [`wait`](Self::wait), but a command that still runs is asked to end.
     pub(super) fn finish(mut self) -> Result<u8, Failure> {
         self.ask_to_end();

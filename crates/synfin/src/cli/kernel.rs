@@ -1,0 +1,122 @@
+//! The options of what asks Linux's own TCP.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::ColorArg;
+use crate::kernel::span;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    sudo synfin states                                  every change on this machine, existing sockets first\n  \
+    sudo synfin states tcp port 8080                    of these connections only\n  \
+    sudo synfin states --summary --duration 10s         how many changes, how long in each state\n  \
+    sudo synfin states --format json > states.jsonl     for programs\n  \
+    sudo synfin states --netns 811                      in the network namespace of a process: a container\n\n\
+    FILTER has the words of the capture language that make sense of a socket: tcp, ip, ip6, host, net, port, \
+    portrange, src (this end), dst (the other end), and, or, not, parentheses.\n\n\
+    Exit status: 0 fine, 1 nothing matched, 2 an error.")]
+pub(crate) struct StatesArgs {
+    /// Which sockets, such as 'port 80 and host 10.0.0.1'
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    /// End after this time: 10s, 500ms, 2m
+    #[arg(short, long, value_name = "TIME", value_parser = span::parse)]
+    pub(crate) duration: Option<Duration>,
+    /// Instead of every change, at the end: how many of each, and the time in each state
+    #[arg(short, long)]
+    pub(crate) summary: bool,
+    /// Also what changes no state: segments sent again, resets, dropped packets, with the kernel's reasons
+    #[arg(long)]
+    pub(crate) events: bool,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// Times of day instead of seconds since the beginning
+    #[arg(long)]
+    pub(crate) clock: bool,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+    /// Room for events in the kernel, in MiB: more of it rides out bursts
+    #[arg(short = 'B', long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) buffer: u32,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    sudo synfin sockets -antpl                          listeners, as netstat shows them\n  \
+    sudo synfin sockets -antp port 8080                 all sockets of a port, with their processes\n  \
+    synfin sockets -a --watch                           again every two seconds\n\n\
+    The letters are netstat's. FILTER: as for synfin states.\n\n\
+    Exit status: 0 fine, 1 nothing matched, 2 an error.")]
+pub(crate) struct SocketsArgs {
+    /// Which sockets, such as 'port 80 and host 10.0.0.1'
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    /// Listening sockets too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Listening sockets only
+    #[arg(short, long)]
+    pub(crate) listening: bool,
+    /// Show the processes
+    #[arg(short, long)]
+    pub(crate) processes: bool,
+    /// Numeric addresses: always so, taken for the habit's sake
+    #[arg(short, long)]
+    pub(crate) numeric: bool,
+    /// TCP: always so, taken for the habit's sake
+    #[arg(short, long)]
+    pub(crate) tcp: bool,
+    /// Again and again, after so much time
+    #[arg(short, long, value_name = "TIME", num_args = 0..=1, default_missing_value = "2s", value_parser = span::parse)]
+    pub(crate) watch: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+/// Which network namespaces.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ScopeArgs {
+    /// In this network namespace: a process, a path, or a name of ip netns; may be given again
+    #[arg(long, value_name = "PATH|PID")]
+    pub(crate) netns: Vec<String>,
+    /// In all network namespaces
+    #[arg(long, conflicts_with = "netns")]
+    pub(crate) all_netns: bool,
+}
+
+/// How to print.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct PrintArgs {
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = KernelFormat::Text)]
+    pub(crate) format: KernelFormat,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Whether to use colours: auto means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
+    pub(crate) color: ColorArg,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Say nothing but what was asked for: no totals
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more about what is being done
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum KernelFormat {
+    /// For people
+    Text,
+    /// JSON Lines: an object a line
+    Json,
+}

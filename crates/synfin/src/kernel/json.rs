@@ -1,0 +1,376 @@
+//! JSON Lines of what the kernel says, by the contract in docs/reference.md.
+//!
+//! Written by hand into one buffer: at 15,000 connections a second these are 200,000 objects.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use synfin_kernel::{
+    Change, Counters, Event, Evidence, Existing, Reason, Socket, SocketTimer, Why,
+    event::{Dropped, ResetSent, Retransmit},
+};
+use synfin_wire::{Loss, Process, SocketId};
+
+/// An object that is being written, a line long.
+pub(crate) struct Object<'b> {
+    out: &'b mut Vec<u8>,
+}
+
+impl<'b> Object<'b> {
+    pub(crate) fn begin(out: &'b mut Vec<u8>, r#type: &str) -> Self {
+        out.extend_from_slice(br#"{"v":1,"type":""#);
+        out.extend_from_slice(r#type.as_bytes());
+        out.push(b'"');
+        Self { out }
+    }
+
+    pub(crate) fn end(self) {
+        self.out.extend_from_slice(b"}\n");
+    }
+
+    fn key(&mut self, name: &str) -> &mut Vec<u8> {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    pub(crate) fn number(&mut self, name: &str, value: impl Into<u64>) -> &mut Self {
+        decimal(self.key(name), value.into());
+        self
+    }
+
+    /// A name of ours, in which nothing needs an escape.
+    pub(crate) fn word(&mut self, name: &str, value: &str) -> &mut Self {
+        let out = self.key(name);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+        self
+    }
+
+    pub(crate) fn flag(&mut self, name: &str, value: bool) -> &mut Self {
+        self.key(name).extend_from_slice(if value { b"true" } else { b"false" });
+        self
+    }
+
+    /// What is JSON already.
+    pub(crate) fn raw(&mut self, name: &str, json: &[u8]) -> &mut Self {
+        self.key(name).extend_from_slice(json);
+        self
+    }
+
+    fn address(&mut self, name: &str, address: SocketAddr) -> &mut Self {
+        let out = self.key(name);
+        // Writing to memory never fails.
+        let _ = match address {
+            SocketAddr::V4(address) => {
+                out.extend_from_slice(br#"{"ip":""#);
+                for (i, octet) in address.ip().octets().into_iter().enumerate() {
+                    if i > 0 {
+                        out.push(b'.');
+                    }
+                    decimal(out, octet.into());
+                }
+                Ok(())
+            }
+            SocketAddr::V6(address) => write!(out, r#"{{"ip":"{}"#, address.ip()),
+        };
+        out.extend_from_slice(br#"","port":"#);
+        decimal(out, address.port().into());
+        out.push(b'}');
+        self
+    }
+
+    fn process(&mut self, process: Option<Process>) -> &mut Self {
+        let Some(process) = process else { return self };
+        let out = self.key("process");
+        out.extend_from_slice(br#"{"pid":"#);
+        decimal(out, process.pid.into());
+        out.extend_from_slice(br#","name":"#);
+        string(out, process.name.as_str());
+        out.push(b'}');
+        self
+    }
+
+    fn socket(&mut self, socket: SocketId) -> &mut Self {
+        let out = self.key("socket");
+        out.extend_from_slice(br#"{"netns":"#);
+        decimal(out, socket.namespace);
+        out.extend_from_slice(br#","cookie":"#);
+        decimal(out, socket.cookie);
+        out.push(b'}');
+        self
+    }
+
+    fn counters(&mut self, counters: Option<Counters>) -> &mut Self {
+        let Some(counters) = counters else { return self };
+        // A counter that is added must find its place here.
+        let Counters {
+            bytes_sent,
+            bytes_acked,
+            bytes_received,
+            bytes_retransmitted,
+            segments_out,
+            segments_in,
+            data_segments_out,
+            data_segments_in,
+            retransmits,
+            srtt_ns,
+            cwnd,
+            mss,
+        } = counters;
+        let out = self.key("counters");
+        let mut separator = b'{';
+        for (name, value) in [
+            ("bytes_sent", bytes_sent),
+            ("bytes_acked", bytes_acked),
+            ("bytes_received", bytes_received),
+            ("bytes_retransmitted", bytes_retransmitted),
+            ("segments_out", segments_out.into()),
+            ("segments_in", segments_in.into()),
+            ("data_segments_out", data_segments_out.into()),
+            ("data_segments_in", data_segments_in.into()),
+            ("retransmits", retransmits.into()),
+            ("srtt_ns", srtt_ns),
+            ("cwnd", cwnd.into()),
+            ("mss", mss.into()),
+        ] {
+            out.push(separator);
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            decimal(out, value);
+            separator = b',';
+        }
+        out.push(b'}');
+        self
+    }
+
+    fn why(&mut self, why: Option<Why>) -> &mut Self {
+        let Some(why) = why else { return self };
+        let (what, reason) = match why {
+            Why::ResetSent(reason) => ("reset-sent", Some(reason)),
+            Why::ResetReceived => ("reset-received", None),
+            Why::Error(_) => ("error", None),
+            Why::Expired => ("expired", None),
+            Why::Reused => ("reused", None),
+            Why::NoRoom => ("no-room", None),
+            _ => ("other", None),
+        };
+        let out = self.key("why");
+        out.extend_from_slice(br#"{"what":""#);
+        out.extend_from_slice(what.as_bytes());
+        out.push(b'"');
+        if let Some(reason) = reason {
+            out.extend_from_slice(br#","reason":"#);
+            reason_name(out, reason);
+        }
+        if let Why::Error(errno) = why {
+            out.extend_from_slice(br#","errno":"#);
+            decimal(out, errno.into());
+        }
+        out.push(b'}');
+        self
+    }
+}
+
+/// A state that an endpoint went to.
+pub(crate) fn change(out: &mut Vec<u8>, change: &Change) {
+    let step = &change.change;
+    let mut object = Object::begin(out, "state");
+    object
+        .address("local", step.local)
+        .address("remote", step.remote)
+        .word("from", step.from.name())
+        .word("to", step.to.name())
+        .number("at_ns", step.at_ns)
+        .word("source", step.source.name())
+        .word("evidence", evidence(change.evidence));
+    if let Some(ns) = change.in_state_ns {
+        object.number("in_state_ns", ns);
+    }
+    object.why(change.why).process(step.process).socket(step.socket).counters(change.counters);
+    object.end();
+}
+
+/// A socket that was there before, seen at this time.
+pub(crate) fn existing(out: &mut Vec<u8>, existing: &Existing, at_ns: u64) {
+    let mut object = Object::begin(out, "state");
+    object
+        .flag("existing", true)
+        .address("local", existing.local)
+        .address("remote", existing.remote)
+        .word("to", existing.state.name())
+        .number("at_ns", at_ns)
+        .word("source", "kernel");
+    if let Some(ns) = existing.since_ns {
+        object.number("since_ns", ns);
+    }
+    object.process(existing.process).socket(existing.socket);
+    object.end();
+}
+
+/// What changes no state.
+pub(crate) fn event(out: &mut Vec<u8>, event: &Event) {
+    let Some(subject) = event.subject() else { return };
+    let mut object = Object::begin(out, "event");
+    let what = match event {
+        Event::Retransmit(_) => "retransmit",
+        Event::ResetSent(_) => "reset-sent",
+        Event::ResetReceived(..) => "reset-received",
+        Event::Dropped(_) => "dropped",
+        _ => "other",
+    };
+    object
+        .word("what", what)
+        .address("local", subject.local)
+        .address("remote", subject.remote)
+        .number("at_ns", subject.at_ns)
+        .word("source", "kernel");
+    match event {
+        Event::Retransmit(Retransmit { state, timeouts, seq, end_seq, .. }) => {
+            object.word("state", state.name()).number("timeouts", *timeouts);
+            object.number("raw_seq", *seq).number("raw_end_seq", *end_seq);
+        }
+        Event::ResetSent(ResetSent { state, reason, .. }) => {
+            if let Some(state) = state {
+                object.word("state", state.name());
+            }
+            reason_name(object.key("reason"), *reason);
+        }
+        Event::ResetReceived(_, state) => {
+            object.word("state", state.name());
+        }
+        Event::Dropped(Dropped { flags, seq, reason, .. }) => {
+            object.word("flags", &flags.to_string()).number("raw_seq", *seq);
+            reason_name(object.key("reason"), *reason);
+        }
+        _ => {}
+    }
+    object.socket(subject.socket);
+    object.end();
+}
+
+pub(crate) fn loss(out: &mut Vec<u8>, loss: &Loss) {
+    let mut object = Object::begin(out, "loss");
+    object.word("what", loss.cause.name()).number("count", loss.count).number("at_ns", loss.at_ns);
+    object.end();
+}
+
+/// A socket of a snapshot that was taken at this time.
+pub(crate) fn socket(out: &mut Vec<u8>, socket: &Socket, process: Option<Process>, at_ns: u64) {
+    let mut object = Object::begin(out, "socket");
+    object
+        .address("local", socket.local)
+        .address("remote", socket.remote)
+        .word("state", socket.state.name())
+        .number("at_ns", at_ns)
+        .number("receive_queue", socket.receive_queue)
+        .number("send_queue", socket.send_queue);
+    if let Some((name, left)) = timer(socket.timer) {
+        object.word("timer", name);
+        object.number("timer_ns", u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+    }
+    object.number("uid", socket.uid).number("inode", socket.inode);
+    object.process(process).socket(socket.id);
+    object.counters(socket.info.as_ref().map(|info| info.counters));
+    object.end();
+}
+
+/// What a timer is called, and the time that is left.
+pub(crate) fn timer(timer: Option<SocketTimer>) -> Option<(&'static str, std::time::Duration)> {
+    Some(match timer? {
+        SocketTimer::Retransmit(left) => ("on", left),
+        SocketTimer::KeepAlive(left) => ("keepalive", left),
+        SocketTimer::TimeWait(left) => ("timewait", left),
+        SocketTimer::Probe(left) => ("probe", left),
+        _ => return None,
+    })
+}
+
+const fn evidence(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Observed => "observed",
+        Evidence::Inferred => "inferred",
+    }
+}
+
+fn reason_name(out: &mut Vec<u8>, reason: Reason) {
+    match reason.name {
+        Some(name) => string(out, name),
+        None => decimal(out, reason.number.into()),
+    }
+}
+
+fn decimal(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+        first -= 1;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
+}
+
+/// A string; whatever a terminal might obey is escaped, beyond what RFC 8259 asks for.
+fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for c in text.chars() {
+        if (c.is_ascii_graphic() && !matches!(c, '"' | '\\')) || c == ' ' {
+            out.push(c as u8);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to memory never fails.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use synfin_wire::{ProcessName, Source, State, StateChange};
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_json_whatever_the_process_is_called() {
+        let change_ = Change {
+            change: StateChange {
+                at_ns: u64::MAX,
+                socket: SocketId { namespace: 4_026_531_840, cookie: 0 },
+                local: "127.0.0.1:40000".parse().unwrap(),
+                remote: "[2001:db8::1]:80".parse().unwrap(),
+                from: State::SynReceived,
+                to: State::Closed,
+                source: Source::Kernel,
+                process: Some(Process { pid: 10, name: ProcessName::new("\"\\\n\u{7f}é😀".as_bytes()) }),
+            },
+            evidence: Evidence::Inferred,
+            in_state_ns: Some(0),
+            why: Some(Why::ResetSent(Reason { number: 7, name: None })),
+            counters: Some(Counters { cwnd: 10, ..Counters::default() }),
+        };
+        let mut out = Vec::new();
+        change(&mut out, &change_);
+        let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line["v"], 1);
+        assert_eq!(line["type"], "state");
+        assert_eq!(line["at_ns"], u64::MAX);
+        assert_eq!(line["in_state_ns"], 0);
+        assert_eq!(line["local"], serde_json::json!({ "ip": "127.0.0.1", "port": 40000 }));
+        assert_eq!(line["remote"]["ip"], "2001:db8::1");
+        assert_eq!((&line["from"], &line["to"]), (&"SYN-RECEIVED".into(), &"CLOSED".into()));
+        assert_eq!(line["process"], serde_json::json!({ "pid": 10, "name": "\"\\\n\u{7f}é😀" }));
+        assert_eq!(line["why"], serde_json::json!({ "what": "reset-sent", "reason": 7 }));
+        assert_eq!(line["evidence"], "inferred");
+        assert_eq!(line["counters"]["cwnd"], 10);
+        assert!(out.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
+    }
+}

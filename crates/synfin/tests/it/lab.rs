@@ -1,0 +1,92 @@
+//! `synfin lab`: our own TCP in virtual time, through the same views as everything else.
+
+use std::fs;
+
+use crate::made;
+use crate::run::synfin;
+
+#[test]
+fn alone_it_lists_what_there_is() {
+    let folder = made::folder();
+    let list = synfin(folder.path(), ["lab"]).fine();
+    assert_eq!(list.lines().count(), 16);
+    for line in list.lines() {
+        assert!(line.len() <= 128 && line.ends_with('.'), "{line}");
+        let name = line.split_whitespace().next().unwrap();
+        let toml = synfin(folder.path(), ["lab", name, "--print"]).fine();
+        assert!(toml.starts_with("about = "), "{name}");
+    }
+}
+
+#[test]
+fn the_textbook_in_every_view() {
+    let folder = made::folder();
+    let ran = synfin(folder.path(), ["lab", "textbook"]);
+    assert!(ran.stderr.starts_with("The connection of every textbook"), "{}", ran.stderr);
+    let ladder = ran.fine();
+    for state in
+        ["SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "CLOSE-WAIT", "LAST-ACK", "TIME-WAIT"]
+    {
+        assert!(ladder.contains(state), "{state}: {ladder}");
+    }
+    assert!(ladder.contains("open 3 · data 1 · ack 0 · close 4 = 8 packets"), "{ladder}");
+    let args = ["lab", "textbook", "--show", "connections,packets,states", "--format", "json", "-q"];
+    let objects = synfin(folder.path(), args).objects();
+    let count = |kind: &str| objects.iter().filter(|object| object["type"] == kind).count();
+    assert_eq!((count("packet"), count("connection"), count("summary")), (8, 1, 1));
+    let states: Vec<_> = objects.iter().filter(|object| object["type"] == "state").collect();
+    assert!(states.len() == 11 && states.iter().all(|state| state["source"] == "stack"), "{states:?}");
+}
+
+/// The packets that are written are those that are shown, and the same ones each time.
+#[test]
+fn what_is_written_reads_back_and_repeats() {
+    let folder = made::folder();
+    let args = ["lab", "--loss", "5%", "--seed", "3", "-q", "--show", "packets"];
+    let shown = synfin(folder.path(), args.iter().chain(&["-w", "a.pcapng"])).fine();
+    assert_eq!(synfin(folder.path(), args.iter().chain(&["-w", "b.pcapng"])).fine(), shown);
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("a.pcapng"), read("b.pcapng"));
+    let again =
+        synfin(folder.path(), ["read", "a.pcapng", "-q", "--show", "packets", "--checksums", "check"]);
+    assert_eq!(again.fine(), shown);
+    let other =
+        synfin(folder.path(), ["lab", "--loss", "5%", "--seed", "4", "-q", "--show", "packets"]).fine();
+    assert_ne!(other, shown);
+}
+
+#[test]
+fn the_link_says_what_it_did() {
+    let folder = made::folder();
+    let ran = synfin(folder.path(), ["lab", "--rule", "drop the 1st SYN", "--delay", "5ms"]);
+    let told = "What the link did:\n  0.000000 s  packet 1, SYN from the client: lost: drop the 1st SYN\n";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.fine().contains("retransmission"));
+}
+
+#[test]
+fn a_scenario_of_ones_own_and_a_plot() {
+    let folder = made::folder();
+    fs::write(folder.path().join("own.toml"), "bytes = '100kB'\nlink.rate = '5Mbit/s'\n").unwrap();
+    synfin(folder.path(), ["lab", "own.toml", "--show", "connections", "--plot", "own.svg"]).fine();
+    let svg = fs::read_to_string(folder.path().join("own.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("cwnd"));
+}
+
+#[test]
+fn errors_say_what_to_type() {
+    let folder = made::folder();
+    fs::write(folder.path().join("wrong.toml"), "[link]\ndelay = 20\n").unwrap();
+    for (args, what, hint) in [
+        (&["lab", "lost-sin"][..], "synfin: no scenario is called lost-sin", "hint: synfin lab lists"),
+        (&["lab", "none.toml"], "synfin: cannot read none.toml: ", ""),
+        (&["lab", "wrong.toml"], "is not a time, such as 20ms", "hint: synfin lab textbook --print"),
+        (&["lab", "--rule", "lose SYN"], "which packet?", "hint: "),
+        (&["lab", "--loss", "200%"], "is not a chance, such as 1%", "hint: "),
+    ] {
+        let ran = synfin(folder.path(), args);
+        assert_eq!(ran.status, 2, "{args:?}");
+        assert!(ran.stderr.contains(what) && ran.stderr.contains(hint), "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    }
+}
