@@ -135,6 +135,12 @@ impl App {
             }
             Action::Until(time) => self.sleep(turn, crate::link::nanos(time)),
             Action::Send(bytes) => self.send(bytes, endpoint),
+            Action::Exchange(bytes) => {
+                let next = self.send(bytes, endpoint);
+                // What is read here is not counted as part of the action: `done` is what was written.
+                self.read_up_to(u64::MAX, turn, endpoint);
+                next
+            }
             Action::Receive(bytes) => self.receive(bytes, turn, endpoint),
             Action::ReceiveAll => self.receive(u64::MAX, turn, endpoint),
             Action::Shutdown => {
@@ -234,23 +240,31 @@ impl App {
     }
 
     fn receive(&mut self, bytes: u64, turn: Turn, endpoint: &mut Endpoint<Recorder>) -> Next {
+        let (read, next) = self.read_up_to(bytes.saturating_sub(self.done), turn, endpoint);
+        self.done += read;
+        next
+    }
+
+    /// Reads what there is, at most so many octets. Says how many those were, and whether that is all that will come.
+    fn read_up_to(&mut self, most: u64, turn: Turn, endpoint: &mut Endpoint<Recorder>) -> (u64, Next) {
         let Some(connection) = self.connection.and_then(|id| endpoint.connection_mut(id)) else {
-            return Next::GoOn;
+            return (0, Next::GoOn);
         };
         let stream = Stream { from: self.side.other(), connection: self.ordinal };
-        while self.done < bytes {
+        let mut read = 0;
+        while read < most {
             if turn.since_start_ns < self.may_read_at_ns {
                 self.wakes_at_ns = Some(self.may_read_at_ns);
-                return Next::Blocked;
+                return (read, Next::Blocked);
             }
             self.wakes_at_ns = None;
             let at_once = self.reads.map_or(u64::MAX, |rate| rate.div_ceil(READS_PER_SECOND));
-            let max = usize::try_from((bytes - self.done).min(at_once)).unwrap_or(usize::MAX);
+            let max = usize::try_from((most - read).min(at_once)).unwrap_or(usize::MAX);
             match connection.read(turn.now, max) {
                 ReadOutcome::Data(text) => {
                     let len = text.len() as u64;
                     self.report.foreign += stream.count_foreign(self.read, &text);
-                    self.done += len;
+                    read += len;
                     self.read += len;
                     self.report.received += len;
                     if let Some(rate) = self.reads {
@@ -258,14 +272,14 @@ impl App {
                         self.may_read_at_ns = turn.since_start_ns.saturating_add(pause_ns);
                     }
                 }
-                ReadOutcome::Blocked => return Next::Blocked,
-                ReadOutcome::Finished => return Next::GoOn,
+                ReadOutcome::Blocked => return (read, Next::Blocked),
+                ReadOutcome::Finished => return (read, Next::GoOn),
                 ReadOutcome::Failed(error) => {
                     self.report.error = Some(error);
-                    return Next::GoOn;
+                    return (read, Next::GoOn);
                 }
             }
         }
-        Next::GoOn
+        (read, Next::GoOn)
     }
 }

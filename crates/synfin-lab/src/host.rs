@@ -17,7 +17,7 @@ use crate::recorder::{Notes, Recorder};
 use crate::scenario::HostConfig;
 use crate::script::Action;
 
-/// Segments that a host sends before it looks up again. A round is repeated until nothing is left.
+/// Segments that a host sends in one round: what they lead to is taken in before the next.
 const BUDGET: u32 = 1024;
 
 /// Connections that may wait to be accepted.
@@ -50,7 +50,11 @@ impl Host {
         {
             *to = from;
         }
-        let settings = Config { connection: config.tcp.clone(), ..Config::new(secret) };
+        let settings = Config {
+            connection: config.tcp.clone(),
+            syn_cookies: config.syn_cookies,
+            ..Config::new(secret)
+        };
         let mut endpoint = Endpoint::new(settings, Recorder { side, notes });
         let is_active = side == Side::Client || config.does.contains(&Action::Connect);
         let listener = if is_active { None } else { Some(endpoint.listen(local, BACKLOG, None)?) };
@@ -106,30 +110,30 @@ impl Host {
         }
     }
 
-    /// Lets the application have its turn, and hands out what there is to send.
-    pub(crate) fn flush(&mut self, turn: Turn, packets: &mut Vec<Bytes>) {
+    /// One round: hands out what there is to send, and lets the application have its turn. Says whether that was the
+    /// last round for now.
+    pub(crate) fn flush(&mut self, turn: Turn, packets: &mut Vec<Bytes>) -> bool {
         // First what TCP has to say by itself: an application hears of a connection after the handshake is answered.
-        self.transmit(turn.now, packets);
-        loop {
-            self.app.handle_turn(turn, &mut self.endpoint);
-            let sent = self.transmit(turn.now, packets);
-            let mut has_heard = false;
-            while let Some((id, event)) = self.endpoint.poll_event() {
-                has_heard = true;
-                if let Event::Closed(Some(error)) = event
-                    && self.app.connection() == Some(id)
-                {
-                    self.app.on_error(error);
-                }
-            }
-            if sent == 0 && !has_heard {
-                return;
+        if self.transmit(turn.now, packets) >= BUDGET {
+            return false;
+        }
+        self.app.handle_turn(turn, &mut self.endpoint);
+        let sent = self.transmit(turn.now, packets);
+        let mut has_heard = false;
+        while let Some((id, event)) = self.endpoint.poll_event() {
+            has_heard = true;
+            if let Event::Closed(Some(error)) = event
+                && self.app.connection() == Some(id)
+            {
+                self.app.on_error(error);
             }
         }
+        sent == 0 && !has_heard
     }
 
-    fn transmit(&mut self, now: Instant, packets: &mut Vec<Bytes>) -> u64 {
-        let (mut total, next) = (0, &mut self.next_identification);
+    /// Sends at most [`BUDGET`] segments. Says how many.
+    fn transmit(&mut self, now: Instant, packets: &mut Vec<Bytes>) -> u32 {
+        let next = &mut self.next_identification;
         let mut sink = |burst: &Burst<'_>| {
             for segment in burst.segments() {
                 let fields =
@@ -139,13 +143,7 @@ impl Host {
                 packets.extend(ip::packet(source, destination, IpNumber::TCP, fields, &segment.to_bytes()));
             }
         };
-        loop {
-            let sent = self.endpoint.poll_transmit(now, BUDGET, &mut sink);
-            if sent == 0 {
-                return total;
-            }
-            total += u64::from(sent);
-        }
+        self.endpoint.poll_transmit(now, BUDGET, &mut sink)
     }
 }
 

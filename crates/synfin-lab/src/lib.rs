@@ -43,6 +43,6 @@ pub use link::{Bursts, Fate, LinkConfig, Outage};
 pub use noted::{Noted, NotedFrame, Sample};
 pub use plot::Plot;
 pub use rule::{Effect, Rule, RuleError};
-pub use scenario::{Forgery, HostConfig, Scenario, ScenarioError, Vantage};
+pub use scenario::{Forgery, HostConfig, Scenario, ScenarioError, SettingError, Vantage};
 pub use script::{Action, ActionError};
-pub use simulation::{AppReport, Report, Simulation, SimulationError};
+pub use simulation::{AppReport, CutShort, Report, Simulation, SimulationError};

@@ -31,6 +31,32 @@ struct Samples {
     events: u64,
 }
 
+/// Points that are kept of one side; beyond it they are thinned out, so that a plot of any length has its bound.
+const MAX_POINTS: usize = 1 << 17;
+
+/// Of so many points in a row, the least and the most of each line stay.
+const THINNED: usize = 64;
+
+impl Samples {
+    fn thin_out(&mut self) {
+        if self.points.len() < MAX_POINTS {
+            return;
+        }
+        let mut kept = Vec::with_capacity(MAX_POINTS);
+        for run in self.points.chunks(THINNED) {
+            let mut stays = vec![0, run.len() - 1];
+            for series in WINDOWS.iter().chain(&TIMES) {
+                let values = || run.iter().enumerate().filter_map(|(i, point)| Some(((series.value)(point)?, i)));
+                stays.extend(values().min().into_iter().chain(values().max()).map(|(_, i)| i));
+            }
+            stays.sort_unstable();
+            stays.dedup();
+            kept.extend(stays.into_iter().filter_map(|i| run.get(i)));
+        }
+        self.points = kept;
+    }
+}
+
 /// What is drawn of a sample.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Point {
@@ -84,6 +110,7 @@ impl Plot {
             samples.points.last().is_some_and(|last| Point { at_ns: point.at_ns, ..*last } == point);
         if !is_same {
             samples.points.push(point);
+            samples.thin_out();
         }
     }
 
@@ -281,6 +308,20 @@ mod tests {
         assert_eq!([0, 1, 3, 7, 11, 4999].map(nice_step), [1, 1, 5, 10, 20, 5000]);
         assert_eq!(in_units(1_500_000_000, 1_000_000_000), "1.5");
         assert_eq!(in_units(20, 1), "20");
+    }
+
+    #[test]
+    fn a_long_run_is_thinned_out_and_keeps_its_peaks() {
+        let mut samples = Samples::default();
+        for at_ns in 0..1_000_000 {
+            let cwnd = if at_ns == 123_456 { 999_999 } else { at_ns % 1000 };
+            let point = Point { at_ns, cwnd, flight: 0, ssthresh: None, srtt_ns: None, rto_ns: 1 };
+            samples.points.push(point);
+            samples.thin_out();
+        }
+        assert!(samples.points.len() < MAX_POINTS);
+        assert!(samples.points.iter().any(|point| (point.at_ns, point.cwnd) == (123_456, 999_999)));
+        assert!(samples.points.is_sorted_by_key(|point| point.at_ns));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! A scenario: link, hosts, applications, and what a third party forges. From TOML, or built by hand.
 
+mod check;
 mod file;
 
 use core::time::Duration;
 
-use synfin_tcp::{ConnectionConfig, RtoConfig};
+use synfin_tcp::{ConnectionConfig, RtoConfig, SynCookies};
 use synfin_wire::Side;
 use synfin_wire::tcp::Flags;
 
+pub use self::check::SettingError;
 use crate::link::LinkConfig;
 use crate::script::Action;
 
@@ -21,6 +23,8 @@ pub struct Scenario {
     pub seed: u64,
     /// When to stop, however much is going on, counted from the start.
     pub limit: Duration,
+    /// When to stop, however little time has passed: after so many packets of both hosts.
+    pub max_packets: u64,
     /// IPv6 instead of IPv4.
     pub is_ipv6: bool,
     /// Where packets are seen.
@@ -46,6 +50,8 @@ pub struct HostConfig {
     pub reads: Option<u64>,
     /// Port of the connection.
     pub port: u16,
+    /// When a SYN is answered with a cookie.
+    pub syn_cookies: SynCookies,
     /// Settings of TCP.
     pub tcp: ConnectionConfig,
 }
@@ -89,6 +95,9 @@ const SERVER_PORT: u16 = 80;
 const REQUEST: u64 = 100;
 const ANSWER: u64 = 20_000;
 
+/// Packets of a run, unless somebody says otherwise: 10 GB in full segments, some seconds of real time.
+const MAX_PACKETS: u64 = 10_000_000;
+
 impl Scenario {
     /// Reads a scenario; what is not mentioned is as in [`Scenario::default`].
     ///
@@ -119,11 +128,18 @@ impl Scenario {
 impl Default for Scenario {
     fn default() -> Self {
         let link = LinkConfig { delay: Duration::from_millis(10), ..LinkConfig::default() };
-        let host = |port| HostConfig { does: Vec::new(), reads: None, port, tcp: settings() };
+        let host = |port| HostConfig {
+            does: Vec::new(),
+            reads: None,
+            port,
+            syn_cookies: SynCookies::WhenFull,
+            tcp: settings(),
+        };
         let mut scenario = Self {
             about: "A client asks, a server answers, and both close.".to_owned(),
             seed: 1,
             limit: Duration::from_secs(3600),
+            max_packets: MAX_PACKETS,
             is_ipv6: false,
             vantage: Vantage::default(),
             to_server: link.clone(),

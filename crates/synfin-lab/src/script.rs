@@ -20,6 +20,8 @@ pub enum Action {
     Until(Duration),
     /// Writes so many octets; over once TCP has taken all of them.
     Send(u64),
+    /// Writes so many octets, and reads whatever comes meanwhile; over once TCP has taken all of them.
+    Exchange(u64),
     /// Reads so many octets.
     Receive(u64),
     /// Reads until the peer has closed.
@@ -35,7 +37,7 @@ pub enum Action {
 /// Why an action is not understood.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "{0:?} is not what an application does: connect, accept, wait TIME, until TIME, send BYTES, receive BYTES, \
+    "{0:?} is not what an application does: connect, accept, wait TIME, until TIME, send BYTES, exchange BYTES, receive BYTES, \
      receive, shutdown, close, abort"
 )]
 pub struct ActionError(String);
@@ -58,6 +60,7 @@ impl FromStr for Action {
             ("wait", _) => Self::Wait(time()?),
             ("until", _) => Self::Until(time()?),
             ("send", _) => Self::Send(size()?),
+            ("exchange", _) => Self::Exchange(size()?),
             ("receive", _) => Self::Receive(size()?),
             _ => return Err(fail()),
         })
@@ -72,6 +75,7 @@ impl fmt::Display for Action {
             Self::Wait(time) => write!(f, "wait {time:?}"),
             Self::Until(time) => write!(f, "until {time:?}"),
             Self::Send(bytes) => write!(f, "send {bytes}"),
+            Self::Exchange(bytes) => write!(f, "exchange {bytes}"),
             Self::Receive(bytes) => write!(f, "receive {bytes}"),
             Self::ReceiveAll => f.write_str("receive"),
             Self::Shutdown => f.write_str("shutdown"),
@@ -92,6 +96,7 @@ mod tests {
             ("receive", Action::ReceiveAll),
             ("receive 1 KiB", Action::Receive(1024)),
             ("wait 5 ms", Action::Wait(Duration::from_millis(5))),
+            ("exchange 3 MB", Action::Exchange(3_000_000)),
             ("close", Action::Close),
         ] {
             assert_eq!(text.parse(), Ok(action));

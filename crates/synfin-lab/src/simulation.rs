@@ -4,6 +4,7 @@
 //! something happens: what arrives is handed in, timers that are due go off, then both hosts have their turn.
 
 use core::cmp::Reverse;
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -22,14 +23,19 @@ use crate::noted::{Noted, NotedFrame};
 use crate::random::Random;
 use crate::recorder::Notes;
 use crate::rule::{Names, Rule};
-use crate::scenario::{Forgery, Scenario, Vantage};
+use crate::scenario::{Forgery, Scenario, SettingError, Vantage};
 use crate::script::Action;
 
 /// When virtual time begins: 2020-01-01T00:00:00Z, so that captures have a date that looks like one.
 const EPOCH_NS: u64 = 1_577_836_800_000_000_000;
 
-/// Rounds without time going on, after which something is wrong.
-const MAX_ROUNDS: u32 = 100_000;
+/// Rounds in which neither time goes on nor anything is sent, after which something is wrong.
+const MAX_ROUNDS: u32 = 10_000;
+
+/// Most that may be on the wire at one time: bytes of packets, and packets. It is what bounds the memory of a run in
+/// which somebody sends faster than a line of some rate, without a queue of some length, takes it.
+const MAX_BYTES_ON_THE_WAY: u64 = 256 << 20;
+const MAX_ON_THE_WAY: usize = 1 << 20;
 
 /// Two hosts and a link.
 #[derive(Debug)]
@@ -43,13 +49,17 @@ pub struct Simulation {
     forged: Vec<Forgery>,
     vantage: Vantage,
     on_the_way: BinaryHeap<Reverse<Arrival>>,
+    bytes_on_the_way: u64,
     order: u64,
     notes: Notes,
     frames: u64,
     now_ns: u64,
     limit_ns: u64,
+    max_packets: u64,
+    packets_left: u64,
     rounds: u32,
-    has_begun: bool,
+    /// Whose turn it is before time goes on.
+    turn: Option<Side>,
     ending: Option<Ending>,
     lost: u64,
 }
@@ -77,20 +87,24 @@ enum Ending {
     Quiet,
     /// The time is up.
     Limit,
+    /// As many packets were sent as the scenario allows.
+    Packets,
+    /// More is on the wire than there is room for.
+    Crowded,
     /// Time did not go on: a fault.
     Stuck,
 }
 
 /// Why a simulation cannot begin.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulationError {
-    /// A port is zero, or nobody can listen there.
+    /// Nobody can listen on the server's port.
     #[error("cannot listen")]
     Listen(#[from] ListenError),
-    /// A port is zero.
-    #[error("port 0 is none that anybody could connect to")]
-    Port,
+    /// A setting cannot be.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
 }
 
 /// How it went.
@@ -103,16 +117,43 @@ pub struct Report {
     pub lost: u64,
     /// Packets that arrived damaged, and were discarded.
     pub discarded: u64,
-    /// Whether it was cut short by the scenario's limit.
-    pub is_cut_short: bool,
-    /// Whether time did not go on: a fault of the laboratory or of its TCP.
-    pub is_stuck: bool,
+    /// What cut it short, if anything did.
+    pub cut_short: Option<CutShort>,
     /// Connections, records of connections and TIME-WAITs that are left on both hosts.
     pub left: usize,
     /// What the applications have done: the client's, the server's.
     pub apps: [AppReport; 2],
     /// Rules that no packet fell under.
     pub idle_rules: Vec<String>,
+}
+
+/// What cut a run short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CutShort {
+    /// [`Scenario::limit`]: so much time.
+    Time(Duration),
+    /// [`Scenario::max_packets`]: so many packets.
+    Packets(u64),
+    /// More was on the wire at one time than there is room for, in packets and bytes.
+    Crowded(u64, u64),
+    /// Time did not go on: a fault of the laboratory or of its TCP.
+    Stuck,
+}
+
+impl fmt::Display for CutShort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(limit) => write!(f, "time was up after {limit:?} (limit)"),
+            Self::Packets(most) => write!(f, "it took more than {most} packets (max-packets)"),
+            Self::Crowded(packets, bytes) => write!(
+                f,
+                "{packets} packets of {bytes} bytes were on the wire at one time, which is all that there is room \
+                 for: with a rate goes a queue"
+            ),
+            Self::Stuck => f.write_str("time did not go on: this is a fault of synfin"),
+        }
+    }
 }
 
 /// What an application has done.
@@ -137,13 +178,11 @@ impl Simulation {
     /// Sets the hosts up. Nothing happens before the first [`next_noted`](Self::next_noted).
     ///
     /// # Errors
-    /// When the ports cannot be.
+    /// When the scenario does not pass [`Scenario::check`].
     pub fn new(scenario: &Scenario) -> Result<Self, SimulationError> {
         let Scenario { seed, limit, is_ipv6, vantage, to_server, to_client, client, server, forged, .. } =
             scenario;
-        if client.port == 0 || server.port == 0 {
-            return Err(SimulationError::Port);
-        }
+        scenario.check()?;
         let ips: [IpAddr; 2] = if *is_ipv6 {
             [[0xfd00, 0, 0, 0, 0, 0, 0, 1].into(), [0xfd00, 0, 0, 0, 0, 0, 0, 2].into()]
         } else {
@@ -164,13 +203,16 @@ impl Simulation {
             forged: forged.clone(),
             vantage: *vantage,
             on_the_way: BinaryHeap::new(),
+            bytes_on_the_way: 0,
             order: 0,
             notes,
             frames: 0,
             now_ns: 0,
             limit_ns: nanos(*limit),
+            max_packets: scenario.max_packets,
+            packets_left: scenario.max_packets,
             rounds: 0,
-            has_begun: false,
+            turn: Some(Side::Client),
             ending: None,
             lost: 0,
         };
@@ -201,18 +243,27 @@ impl Simulation {
             lasted: Duration::from_nanos(self.now_ns),
             lost: self.lost,
             discarded: client.discarded + server.discarded,
-            is_cut_short: self.ending == Some(Ending::Limit),
-            is_stuck: self.ending == Some(Ending::Stuck),
+            cut_short: self.cut_short(),
             left: client.endpoint.states().count() + server.endpoint.states().count(),
             apps: [client.app.report(), server.app.report()],
             idle_rules: self.idle_rules.iter().cloned().collect(),
         }
     }
 
-    /// Goes to the next time that something happens.
+    fn cut_short(&self) -> Option<CutShort> {
+        Some(match self.ending? {
+            Ending::Quiet => return None,
+            Ending::Limit => CutShort::Time(Duration::from_nanos(self.limit_ns)),
+            Ending::Packets => CutShort::Packets(self.max_packets),
+            Ending::Crowded => CutShort::Crowded(self.on_the_way.len() as u64, self.bytes_on_the_way),
+            Ending::Stuck => CutShort::Stuck,
+        })
+    }
+
+    /// One round of one host, or the next time that something happens.
     fn step(&mut self) {
-        if !std::mem::replace(&mut self.has_begun, true) {
-            self.flush();
+        if let Some(side) = self.turn {
+            self.flush(side);
             return;
         }
         let Some(next_ns) = self.next_time() else {
@@ -223,18 +274,20 @@ impl Simulation {
             (self.now_ns, self.ending) = (self.limit_ns, Some(Ending::Limit));
             return;
         }
-        self.rounds = if next_ns > self.now_ns { 0 } else { self.rounds + 1 };
-        if self.rounds > MAX_ROUNDS {
-            self.ending = Some(Ending::Stuck);
-            return;
+        if next_ns > self.now_ns {
+            (self.now_ns, self.rounds) = (next_ns, 0);
+        } else {
+            self.count_round();
         }
-        self.now_ns = self.now_ns.max(next_ns);
         while let Some(Reverse(next)) = self.on_the_way.peek()
             && next.at_ns <= self.now_ns
             && let Some(Reverse(arrival)) = self.on_the_way.pop()
         {
             match arrival.what {
-                What::Packet(to, bytes) => self.deliver(to, &bytes),
+                What::Packet(to, bytes) => {
+                    self.bytes_on_the_way = self.bytes_on_the_way.saturating_sub(bytes.len() as u64);
+                    self.deliver(to, &bytes);
+                }
                 What::Forgery(index) => self.forge(index),
             }
         }
@@ -242,7 +295,15 @@ impl Simulation {
         for host in &mut self.hosts {
             host.endpoint.handle_timeout(now);
         }
-        self.flush();
+        self.turn = Some(Side::Client);
+    }
+
+    /// Another round at the same time.
+    fn count_round(&mut self) {
+        self.rounds += 1;
+        if self.rounds > MAX_ROUNDS {
+            self.ending = Some(Ending::Stuck);
+        }
     }
 
     fn next_time(&self) -> Option<u64> {
@@ -259,19 +320,35 @@ impl Simulation {
 
     fn put(&mut self, at_ns: u64, what: What) {
         self.order += 1;
+        if let What::Packet(_, bytes) = &what {
+            self.bytes_on_the_way = self.bytes_on_the_way.saturating_add(bytes.len() as u64);
+        }
         self.on_the_way.push(Reverse(Arrival { at_ns, order: self.order, what }));
+        if self.on_the_way.len() > MAX_ON_THE_WAY || self.bytes_on_the_way > MAX_BYTES_ON_THE_WAY {
+            self.ending = Some(Ending::Crowded);
+        }
     }
 
-    /// Both hosts have their turn, and what they send goes onto the link.
-    fn flush(&mut self) {
-        for side in Side::BOTH {
-            let connections = self.hosts[0].app.ordinal();
-            let turn = Turn { since_start_ns: self.now_ns, now: self.now(), connections };
-            let mut packets = Vec::new();
-            self.host_mut(side).flush(turn, &mut packets);
-            for packet in &packets {
-                self.send(side, packet);
+    /// A host has a round of its turn, and what it sends goes onto the link. The client's turn comes first.
+    fn flush(&mut self, side: Side) {
+        let connections = self.hosts[0].app.ordinal();
+        let turn = Turn { since_start_ns: self.now_ns, now: self.now(), connections };
+        let mut packets = Vec::new();
+        if self.host_mut(side).flush(turn, &mut packets) {
+            self.turn = if side == Side::Client { Some(Side::Server) } else { None };
+        } else if packets.is_empty() {
+            self.count_round();
+        }
+        for packet in &packets {
+            if self.packets_left == 0 {
+                self.ending = Some(Ending::Packets);
             }
+            if self.ending.is_some() {
+                return;
+            }
+            self.packets_left -= 1;
+            self.rounds = 0;
+            self.send(side, packet);
         }
     }
 

@@ -110,10 +110,10 @@ pub struct RtoConfig {
 /// Probing of an idle connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeepAlive {
-    /// Idle time before the first probe.
+    /// Idle time before the first probe, at least a millisecond.
     // RFC 9293 MUST-27: configurable; MUST-28: no less than two hours by default.
     pub idle: Duration,
-    /// Time between probes.
+    /// Time between probes, at least a millisecond.
     pub interval: Duration,
     /// So many probes without an answer end the connection.
     // RFC 9293 MUST-29: no single probe does.
@@ -151,12 +151,24 @@ impl Config {
     }
 }
 
+/// Shortest time between probes of an idle connection: with less, time would not go on between them.
+const KEEP_ALIVE_MIN: Duration = Duration::from_millis(1);
+
 /// Largest buffer in octets: RFC 7323 section 2.3 allows windows below 2^30.
 const BUFFER_MAX: u32 = 1 << 30;
 
 impl ConnectionConfig {
     pub(crate) fn send_buffer(&self) -> usize {
         self.send_buffer.clamp(1, BUFFER_MAX) as usize
+    }
+
+    /// With times that go on.
+    pub(crate) fn keep_alive(&self) -> Option<KeepAlive> {
+        self.keep_alive.map(|asked| KeepAlive {
+            idle: asked.idle.max(KEEP_ALIVE_MIN),
+            interval: asked.interval.max(KEEP_ALIVE_MIN),
+            probes: asked.probes,
+        })
     }
 
     pub(crate) fn receive_buffer(&self) -> u32 {

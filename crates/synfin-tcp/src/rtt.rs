@@ -49,7 +49,8 @@ impl RttEstimator {
         }
         self.min_ns = self.min_ns.min(rtt);
         let rto = self.srtt_ns.saturating_add(self.rttvar_ns.saturating_mul(4).max(GRANULARITY_NS));
-        self.base_rto_ns = rto.clamp(nanos(config.min), nanos(config.max));
+        // Not `clamp`: who sets a minimum above the maximum gets the maximum.
+        self.base_rto_ns = rto.max(nanos(config.min)).min(nanos(config.max));
         self.backoff = 0;
     }
 
@@ -69,7 +70,8 @@ impl RttEstimator {
     /// The timeout in force, backoff included.
     pub(crate) fn rto(&self, config: &RtoConfig) -> Duration {
         let shifted = self.base_rto_ns.saturating_mul(1 << u32::from(self.backoff).min(30));
-        Duration::from_nanos(shifted.min(nanos(config.max)))
+        // Whatever is set, time goes on before anything is sent again.
+        Duration::from_nanos(shifted.min(nanos(config.max)).max(GRANULARITY_NS))
     }
 
     /// Smoothed round-trip time.

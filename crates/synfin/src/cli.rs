@@ -185,6 +185,12 @@ pub(crate) struct LabArgs {
     /// IPv6 instead of IPv4
     #[arg(long, help_heading = "Talk")]
     pub(crate) ipv6: bool,
+    /// End after so much virtual time, such as 10min
+    #[arg(long, value_name = "TIME", help_heading = "Talk")]
+    pub(crate) limit: Option<Time>,
+    /// End after so many packets
+    #[arg(long, value_name = "PACKETS", help_heading = "Talk")]
+    pub(crate) max_packets: Option<u64>,
     /// Draw the congestion window, what is in flight and the round-trip time over time, as SVG
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) plot: Option<PathBuf>,

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
-use synfin_tcp::{Algorithm, ConnectionConfig, KeepAlive};
+use synfin_tcp::{Algorithm, ConnectionConfig, KeepAlive, SynCookies};
 use synfin_wire::Side;
 use synfin_wire::tcp::Flags;
 
@@ -18,6 +18,7 @@ pub(super) struct ScenarioFile {
     about: Option<String>,
     seed: Option<u64>,
     limit: Option<Time>,
+    max_packets: Option<u64>,
     #[serde(default)]
     ipv6: bool,
     #[serde(default)]
@@ -87,6 +88,7 @@ struct HostFile {
     user_timeout: Option<Time>,
     msl: Option<Time>,
     keep_alive: Option<KeepAliveFile>,
+    syn_cookies: Option<Cookies>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -94,6 +96,14 @@ struct HostFile {
 enum Congestion {
     NewReno,
     Cubic,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum Cookies {
+    Never,
+    WhenFull,
+    Always,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +151,7 @@ impl From<ScenarioFile> for Scenario {
             about,
             seed,
             limit,
+            max_packets,
             ipv6,
             vantage,
             request,
@@ -163,6 +174,7 @@ impl From<ScenarioFile> for Scenario {
         if let Some(limit) = limit {
             scenario.limit = limit.0;
         }
+        set(&mut scenario.max_packets, max_packets);
         scenario.talk(request.map_or(REQUEST, |size| size.0), bytes.map_or(ANSWER, |size| size.0));
         link.apply(&mut scenario.to_server);
         link.apply(&mut scenario.to_client);
@@ -224,6 +236,13 @@ impl HostFile {
         set(&mut to.does, self.does.clone());
         to.reads = self.reads.map(|size| size.0).or(to.reads);
         set(&mut to.port, self.port);
+        if let Some(cookies) = self.syn_cookies {
+            to.syn_cookies = match cookies {
+                Cookies::Never => SynCookies::Never,
+                Cookies::WhenFull => SynCookies::WhenFull,
+                Cookies::Always => SynCookies::Always,
+            };
+        }
         self.apply_to_tcp(&mut to.tcp);
     }
 

@@ -1,6 +1,8 @@
 //! What the link does, seen from both ends.
 
-use synfin_lab::{Fate, Scenario};
+use std::time::Duration;
+
+use synfin_lab::{CutShort, Fate, Scenario};
 use synfin_wire::dissect::{Dissected, dissect};
 use synfin_wire::{LinkType, Side, State};
 
@@ -144,6 +146,6 @@ fn a_slow_reader_sets_the_pace() {
 #[test]
 fn who_never_closes_is_cut_short() {
     let ran = toml("limit = '5s'\nclient.does = ['wait 10s']\nserver.does = ['receive']");
-    assert!(ran.report.is_cut_short);
+    assert_eq!(ran.report.cut_short, Some(CutShort::Time(Duration::from_secs(5))));
     assert_eq!(ran.report.left, 2);
 }

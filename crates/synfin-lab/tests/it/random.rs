@@ -40,7 +40,7 @@ proptest! {
         scenario.talk(ask, answer);
         let ran = run(&scenario);
         let [client, server] = &ran.report.apps;
-        prop_assert!(!ran.report.is_cut_short);
+        prop_assert_eq!(ran.report.cut_short, None);
         prop_assert_eq!((client.foreign, server.foreign), (0, 0));
         prop_assert_eq!(ran.report.left, 0, "both hosts reach CLOSED");
         prop_assert!(client.error.is_some() || client.received == answer);

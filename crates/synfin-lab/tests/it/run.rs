@@ -1,7 +1,7 @@
 //! Runs a scenario to its end, and says what came to pass.
 
 use synfin_flow::{Config, Connection, Packet, Sink, Tracker};
-use synfin_lab::{Noted, NotedFrame, Report, Sample, Scenario, Simulation, ready};
+use synfin_lab::{CutShort, Noted, NotedFrame, Report, Sample, Scenario, Simulation, ready};
 use synfin_wire::dissect::{Dissected, dissect};
 use synfin_wire::tcp::Segment;
 use synfin_wire::{LinkType, Side, State, StateChange};
@@ -57,7 +57,7 @@ pub(crate) fn run(scenario: &Scenario) -> Ran {
     }
     tracker.finish(&mut collected);
     let report = simulation.report();
-    assert!(!report.is_stuck);
+    assert_ne!(report.cut_short, Some(CutShort::Stuck));
     Ran { frames, changes, samples, report, connections: collected.0 }
 }
 

@@ -90,7 +90,7 @@ impl<O: Observer> Connection<O> {
 
     // RFC 9293 MUST-26: only when nothing is outstanding and nothing arrived for the interval.
     fn on_keep_alive_timer(&mut self, now: Instant) {
-        let Some(keep_alive) = self.config.keep_alive else { return };
+        let Some(keep_alive) = self.config.keep_alive() else { return };
         let is_busy = !self.snd.board.is_empty() || self.snd.has_unsent();
         let idle = now.since(self.last_received);
         if is_busy || idle < keep_alive.idle {
@@ -112,7 +112,7 @@ impl<O: Observer> Connection<O> {
     /// Starts the keep-alive timer, where the user has asked for it.
     // RFC 9293 MAY-5, MUST-24, MUST-25: it is off unless asked for.
     pub(super) fn start_keep_alive(&mut self, now: Instant) {
-        if let Some(keep_alive) = self.config.keep_alive {
+        if let Some(keep_alive) = self.config.keep_alive() {
             self.timers.start(Timer::KeepAlive, now + keep_alive.idle);
         }
     }
@@ -126,7 +126,7 @@ impl<O: Observer> Connection<O> {
     /// Starts the time of 2 MSL, or starts it anew.
     // RFC 9293 MUST-13: TIME-WAIT lasts 2 MSL.
     pub(super) fn start_time_wait(&mut self, now: Instant) {
-        self.timers.start(Timer::Close, now + self.config.msl * 2);
+        self.timers.start(Timer::Close, now + self.config.msl.saturating_mul(2));
     }
 
     /// Makes the timers agree with what is outstanding. Called after everything that may have changed it.
@@ -164,7 +164,7 @@ impl<O: Observer> Connection<O> {
     fn persist_interval(&self, is_window_closed: bool) -> Duration {
         let rto = self.snd.rtt.rto(&self.config.rto);
         if is_window_closed {
-            (rto * (1 << self.attempts.min(16))).min(self.config.rto.max)
+            rto.saturating_mul(1 << self.attempts.min(16)).min(self.config.rto.max)
         } else {
             rto.min(OVERRIDE_MAX)
         }

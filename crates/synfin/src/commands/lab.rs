@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
@@ -23,6 +23,9 @@ use crate::targets;
 /// What the link did is told of so many packets; of the rest, how many there were.
 const REMARKS_MAX: usize = 20;
 
+/// Bytes of a scenario: a hundred times the longest that anybody would write by hand.
+const SCENARIO_MAX: u64 = 1 << 20;
+
 /// Ctrl-C is looked at every so many events.
 const EVENTS_PER_GLANCE: u32 = 4096;
 
@@ -34,7 +37,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<Outcome, Failure> {
         return list();
     }
     let scenario = scenario(args)?;
-    let mut simulation = Simulation::new(&scenario).context("cannot set the scenario up")?;
+    let mut simulation = Simulation::new(&scenario).context("cannot run this scenario")?;
     targets::check(&[], args.write.as_deref(), args.view.output.as_deref())?;
     let show = output::show(&args.view, View::Ladder.into());
     let mut session = Session::new(
@@ -91,6 +94,7 @@ fn simulate(
         }
         events = events.wrapping_add(1);
         if events.is_multiple_of(EVENTS_PER_GLANCE) && interrupt.is_requested() {
+            remarks.is_interrupted = true;
             break;
         }
     }
@@ -105,8 +109,9 @@ fn is_bare(args: &LabArgs) -> bool {
     let has_time = delay.is_some() || jitter.is_some() || !outage.is_empty();
     let has_size = rate.is_some() || queue.is_some() || mtu.is_some() || !rule.is_empty();
     let has_talk = args.bytes.is_some() || args.request.is_some() || args.seed.is_some() || args.ipv6;
+    let has_limit = args.limit.is_some() || args.max_packets.is_some();
     let has_target = args.plot.is_some() || args.write.is_some();
-    !(has_chance || has_time || has_size || has_talk || has_target)
+    !(has_chance || has_time || has_size || has_talk || has_limit || has_target)
 }
 
 /// The ready scenarios, each with its first sentence.
@@ -142,7 +147,12 @@ fn toml(name: &str) -> Result<Cow<'static, str>, Failure> {
         let failure = Failure::from(anyhow!("no scenario is called {name}"));
         return Err(failure.with_hint("synfin lab lists those that there are; a file ends in .toml"));
     }
-    let text = fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;
+    let mut text = String::new();
+    let file = fs::File::open(name).with_context(|| format!("cannot read {name}"))?;
+    file.take(SCENARIO_MAX + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
+    if text.len() as u64 > SCENARIO_MAX {
+        return Err(anyhow!("{name} is larger than a scenario can be: {SCENARIO_MAX} bytes").into());
+    }
     Ok(Cow::Owned(text))
 }
 
@@ -163,6 +173,8 @@ fn scenario(args: &LabArgs) -> Result<Scenario, Failure> {
         scenario.seed = seed;
     }
     scenario.is_ipv6 |= args.ipv6;
+    scenario.limit = args.limit.map_or(scenario.limit, |time| time.0);
+    scenario.max_packets = args.max_packets.unwrap_or(scenario.max_packets);
     let link = &args.link;
     for way in scenario.links_mut() {
         way.rate = link.rate.or(way.rate);
@@ -186,6 +198,7 @@ struct Remarks {
     lines: Vec<String>,
     more: u64,
     first_ns: Option<u64>,
+    is_interrupted: bool,
 }
 
 impl Remarks {
@@ -203,6 +216,9 @@ impl Remarks {
     }
 
     fn print(&self) {
+        if self.is_interrupted {
+            eprintln!("\nInterrupted: this is how far it went.");
+        }
         if self.lines.is_empty() {
             return;
         }
@@ -238,10 +254,7 @@ fn say(report: &Report) {
             eprintln!("The {name}'s application still waits: {action}.");
         }
     }
-    if report.is_cut_short {
-        eprintln!("The scenario's time was up after {:?}.", report.lasted);
-    }
-    if report.is_stuck {
-        eprintln!("Time did not go on: this is a fault of synfin.");
+    if let Some(cut_short) = report.cut_short {
+        eprintln!("Cut short: {cut_short}.");
     }
 }
