@@ -1,7 +1,7 @@
 # What people type. `make demo` and `make test` need a Rust toolchain and nothing else: they install what is missing.
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= frames pcapng options http
+FUZZ_TARGETS ?= frames pcapng options http endpoints scenario
 BENCH_FILE   ?= target/bench/big.pcap
 
 .NOTPARALLEL:

@@ -152,6 +152,7 @@ impl Live {
             direction: cooked::direction(link, bytes),
             original_len: fetched.original_len,
             bytes,
+            fate: synfin_wire::Fate::default(),
         };
         #[expect(clippy::indexing_slicing, reason = "ids are positions in `interfaces`")]
         let interface = &self.interfaces[interface.0 as usize];

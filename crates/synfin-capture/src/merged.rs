@@ -125,7 +125,16 @@ mod tests {
             };
             let bytes = name.as_bytes();
             let link = LinkType::ETHERNET;
-            let frame = Frame { number: 0, at_ns, link, interface, direction: None, original_len: 1, bytes };
+            let frame = Frame {
+                number: 0,
+                at_ns,
+                link,
+                interface,
+                direction: None,
+                original_len: 1,
+                bytes,
+                fate: synfin_wire::Fate::default(),
+            };
             writer.write_frame(&frame, &described, None).unwrap();
         }
         writer.finish().unwrap();

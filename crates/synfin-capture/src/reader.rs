@@ -147,6 +147,7 @@ impl Reader {
             direction: head.direction.or_else(|| cooked::direction(interface.link, bytes)),
             original_len: head.original_len,
             bytes,
+            fate: synfin_wire::Fate::default(),
         };
         Some(Record { frame, interface, comment, blocks: self.blocks() })
     }

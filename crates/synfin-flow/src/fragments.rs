@@ -193,6 +193,7 @@ mod tests {
             direction: None,
             original_len: 1,
             bytes: &[],
+            fate: synfin_wire::Fate::default(),
         }
     }
 

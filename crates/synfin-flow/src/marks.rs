@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use synfin_wire::Fate;
+
 /// One remark.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 #[repr(u8)]
@@ -42,11 +44,23 @@ pub enum Mark {
     BadChecksum,
     /// The capture cut off some of its payload.
     CutOff,
+    /// It never arrived: whoever carried it says so.
+    Lost,
+    /// It arrived damaged, likewise.
+    Corrupted,
+    /// It arrived more than once, likewise.
+    Duplicated,
+    /// It was held back on its way, likewise.
+    HeldBack,
 }
 
 impl Mark {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
+        Self::Lost,
+        Self::Corrupted,
+        Self::Duplicated,
+        Self::HeldBack,
         Self::Retransmission,
         Self::FastRetransmission,
         Self::SpuriousRetransmission,
@@ -89,6 +103,10 @@ impl Mark {
             Self::Dsack => "dsack",
             Self::BadChecksum => "bad-checksum",
             Self::CutOff => "cut-off",
+            Self::Lost => "lost",
+            Self::Corrupted => "corrupted",
+            Self::Duplicated => "duplicated",
+            Self::HeldBack => "held-back",
         }
     }
 }
@@ -135,6 +153,21 @@ impl Marks {
 impl fmt::Debug for Marks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl From<Fate> for Marks {
+    fn from(fate: Fate) -> Self {
+        let Fate { is_lost, is_corrupted, is_duplicated, is_held_back } = fate;
+        [
+            (is_lost, Mark::Lost),
+            (is_corrupted, Mark::Corrupted),
+            (is_duplicated, Mark::Duplicated),
+            (is_held_back, Mark::HeldBack),
+        ]
+        .into_iter()
+        .filter_map(|(is, mark)| is.then_some(mark))
+        .collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use synfin_messages::{Carrier, Conversation, Detail, Message};
 use synfin_wire::dissect::Ip;
 use synfin_wire::tcp::{OptionsBuf, Segment};
-use synfin_wire::{Side, State, StateChange};
+use synfin_wire::{Fate, Side, State, StateChange};
 
 use crate::arrival::Arrival;
 use crate::classify::classify;
@@ -38,6 +38,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) ip: Ip,
     pub(crate) segment: Segment<'a>,
     pub(crate) wire_len: u32,
+    pub(crate) fate: Fate,
 }
 
 impl Tracked {
@@ -123,6 +124,7 @@ impl Tracked {
         self.states.on_packet(connection, &arrival, sender, receiver, findings);
 
         if sink.wants_packets() || config.kept_packets > 0 {
+            Marks::from(incoming.fate).iter().for_each(|mark| marks.insert(mark));
             let packet = Packet {
                 n: arrival.n,
                 at_ns: arrival.at_ns,

@@ -237,7 +237,8 @@ impl Tracker {
         };
         let from = side_of(&tracked.connection, source);
         let was_over = tracked.is_over();
-        let incoming = Incoming { n: frame.number, at_ns: frame.at_ns, ip, segment, wire_len };
+        let Frame { number: n, at_ns, fate, .. } = *frame;
+        let incoming = Incoming { n, at_ns, ip, segment, wire_len, fate };
         tracked.on_packet(&incoming, from, is_reuse, &self.config, sink);
         if !was_over && tracked.is_over() {
             let at_ns = frame.at_ns.saturating_add(self.config.linger_ns);

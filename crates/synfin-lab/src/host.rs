@@ -50,11 +50,8 @@ impl Host {
         {
             *to = from;
         }
-        let settings = Config {
-            connection: config.tcp.clone(),
-            syn_cookies: config.syn_cookies,
-            ..Config::new(secret)
-        };
+        let settings =
+            Config { connection: config.tcp.clone(), syn_cookies: config.syn_cookies, ..Config::new(secret) };
         let mut endpoint = Endpoint::new(settings, Recorder { side, notes });
         let is_active = side == Side::Client || config.does.contains(&Action::Connect);
         let listener = if is_active { None } else { Some(endpoint.listen(local, BACKLOG, None)?) };

@@ -75,6 +75,19 @@ impl NotedFrame {
             direction: None,
             original_len: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
             bytes: &self.bytes,
+            fate: self.fate(),
+        }
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn fate(&self) -> synfin_wire::Fate {
+        let has = |is: fn(&Fate) -> bool| self.fates.iter().any(is);
+        synfin_wire::Fate {
+            is_lost: has(Fate::is_loss),
+            is_corrupted: has(|fate| *fate == Fate::Corrupted),
+            is_duplicated: has(|fate| *fate == Fate::Duplicated),
+            is_held_back: has(|fate| matches!(fate, Fate::HeldBack(_))),
         }
     }
 

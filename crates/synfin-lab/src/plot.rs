@@ -46,7 +46,8 @@ impl Samples {
         for run in self.points.chunks(THINNED) {
             let mut stays = vec![0, run.len() - 1];
             for series in WINDOWS.iter().chain(&TIMES) {
-                let values = || run.iter().enumerate().filter_map(|(i, point)| Some(((series.value)(point)?, i)));
+                let values =
+                    || run.iter().enumerate().filter_map(|(i, point)| Some(((series.value)(point)?, i)));
                 stays.extend(values().min().into_iter().chain(values().max()).map(|(_, i)| i));
             }
             stays.sort_unstable();

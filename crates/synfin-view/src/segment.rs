@@ -80,6 +80,10 @@ pub(crate) const fn mark_name(mark: Mark) -> &'static str {
         Mark::Dsack => "dsack",
         Mark::BadChecksum => "bad checksum",
         Mark::CutOff => "cut off",
+        Mark::Lost => "lost",
+        Mark::Corrupted => "corrupted",
+        Mark::Duplicated => "duplicated",
+        Mark::HeldBack => "held back",
         #[expect(unreachable_patterns, reason = "marks may be added")]
         _ => mark.name(),
     }

@@ -53,6 +53,8 @@ pub(crate) struct Glyphs {
     pub(crate) shaft_again: &'static str,
     pub(crate) head_right: &'static str,
     pub(crate) head_left: &'static str,
+    /// The head of an arrow that does not arrive.
+    pub(crate) head_lost: &'static str,
     pub(crate) inferred: &'static str,
     pub(crate) micro: &'static str,
 }
@@ -70,6 +72,7 @@ const UNICODE: Glyphs = Glyphs {
     shaft_again: "╌",
     head_right: "▶",
     head_left: "◀",
+    head_lost: "✗",
     inferred: "~",
     micro: "µs",
 };
@@ -87,6 +90,7 @@ const ASCII: Glyphs = Glyphs {
     shaft_again: "=",
     head_right: ">",
     head_left: "<",
+    head_lost: "x",
     inferred: "~",
     micro: "us",
 };

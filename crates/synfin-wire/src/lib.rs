@@ -27,8 +27,8 @@ mod bytes;
 
 pub use link::LinkType;
 pub use observation::{
-    Direction, Frame, InterfaceId, Loss, LossCause, Note, NoteKind, Observation, Owner, Process, ProcessName,
-    SocketId, Source, StateChange,
+    Direction, Fate, Frame, InterfaceId, Loss, LossCause, Note, NoteKind, Observation, Owner, Process,
+    ProcessName, SocketId, Source, StateChange,
 };
 pub use seq::SeqNumber;
 pub use side::Side;

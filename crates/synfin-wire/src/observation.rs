@@ -40,6 +40,21 @@ pub struct Frame<'a> {
     pub original_len: u32,
     /// What was captured, from the link header on.
     pub bytes: &'a [u8],
+    /// What became of it after that, where the source knows.
+    pub fate: Fate,
+}
+
+/// What became of a packet after it was seen. A capture knows nothing of it; a link in a laboratory knows all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Fate {
+    /// It never arrived.
+    pub is_lost: bool,
+    /// It arrived damaged.
+    pub is_corrupted: bool,
+    /// It arrived more than once.
+    pub is_duplicated: bool,
+    /// It was held back on its way, so that others could overtake it.
+    pub is_held_back: bool,
 }
 
 /// An interface of one input. Equal numbers are the same interface, within one input only.

@@ -1,6 +1,6 @@
 //! What we have to say about a packet, for the comments in a capture file.
 
-use synfin_flow::{Connection, Packet, Sink};
+use synfin_flow::{Connection, Mark, Packet, Sink};
 use synfin_messages::{Detail, Message};
 
 /// Collects remarks on the packet at hand.
@@ -23,7 +23,9 @@ impl Comments {
 
 impl Sink for Comments {
     fn packet(&mut self, connection: &Connection, packet: &Packet) {
-        for mark in packet.marks.iter() {
+        // What became of it is said in more words by who knows it.
+        let is_told = |mark| matches!(mark, Mark::Lost | Mark::Corrupted | Mark::Duplicated | Mark::HeldBack);
+        for mark in packet.marks.iter().filter(|mark| !is_told(*mark)) {
             self.say(connection.id, mark.name());
         }
     }

@@ -3,7 +3,16 @@ use synfin_wire::InterfaceId;
 use super::*;
 
 fn frame(link: LinkType, bytes: &[u8], original_len: u32) -> Frame<'_> {
-    Frame { number: 1, at_ns: 0, link, interface: InterfaceId(0), direction: None, original_len, bytes }
+    Frame {
+        number: 1,
+        at_ns: 0,
+        link,
+        interface: InterfaceId(0),
+        direction: None,
+        original_len,
+        bytes,
+        fate: synfin_wire::Fate::default(),
+    }
 }
 
 /// An IPv4 header and a TCP header from port 1000 to 80.

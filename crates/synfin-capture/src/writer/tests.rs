@@ -36,6 +36,7 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
         direction: None,
         original_len: 9_000,
         bytes,
+        fate: synfin_wire::Fate::default(),
     }
 }
 
@@ -169,6 +170,7 @@ proptest! {
                 direction: *direction,
                 original_len: *original_len,
                 bytes,
+                fate: synfin_wire::Fate::default(),
             };
             let interface = &interfaces[*interface as usize];
             writer.write_frame(&frame, interface, comment.as_deref()).unwrap();

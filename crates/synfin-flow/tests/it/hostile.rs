@@ -38,6 +38,7 @@ fn watch(frames: &[Raw], config: Config) -> Story {
                 direction: None,
                 original_len: (bytes.len() as u32).saturating_add(*cut),
                 bytes,
+                fate: synfin_wire::Fate::default(),
             }),
             &mut story,
         );

@@ -33,6 +33,7 @@ impl Sent {
             direction: None,
             original_len: self.bytes.len() as u32,
             bytes: &self.bytes,
+            fate: synfin_wire::Fate::default(),
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Fold {
     pub(super) server: Half,
     /// Packets that brought again what was there already.
     pub(super) retransmitted: u64,
+    /// Packets that never arrived.
+    pub(super) lost: u64,
     /// Packets with another mark that tells of loss.
     pub(super) lost_before: u64,
     /// First and last packets of messages.
@@ -77,6 +79,7 @@ impl Fold {
             half.acks += 1;
         }
         self.retransmitted += u64::from(packet.marks.is_retransmission());
+        self.lost += u64::from(packet.marks.contains(Mark::Lost));
         self.lost_before += u64::from(packet.marks.contains(Mark::PreviousSegmentLost));
         self.messages += begun;
     }

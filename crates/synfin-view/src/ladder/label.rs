@@ -107,8 +107,12 @@ pub(super) fn fold(fold: &Fold, room: usize, glyphs: &'static Glyphs, unicode: b
     let ways = [(Side::Client, glyphs.head_right), (Side::Server, glyphs.head_left)];
     let halves = ways.map(|(side, head)| (fold.half(side), head));
     let mut words = Words::default();
-    let told =
-        [(fold.messages, "messages"), (fold.lost_before, "lost before"), (fold.retransmitted, "sent again")];
+    let told = [
+        (fold.messages, "messages"),
+        (fold.lost, "lost"),
+        (fold.lost_before, "lost before"),
+        (fold.retransmitted, "sent again"),
+    ];
     for (count, what) in told.into_iter().filter(|(count, _)| *count > 0) {
         words.add(0, format!("{} {what}", Grouped(count)));
     }

@@ -1,6 +1,6 @@
 //! Where everything stands, and the drawing of it.
 
-use synfin_flow::{Connection, PacketNote, StateEntry};
+use synfin_flow::{Connection, Mark, PacketNote, StateEntry};
 use synfin_wire::{NoteKind, Side};
 
 use super::folding::Fold;
@@ -251,9 +251,18 @@ impl<'c> Canvas<'c> {
     fn draw_arrow(&self, line: &mut Line<'_>, row: &PacketRow<'_>) {
         let glyphs = self.style.glyphs();
         let packet = row.packet;
-        let (label, _) = label::packet(packet, self.label_room(), self.style.unicode);
+        // What does not arrive ends short of the other lane.
+        let is_lost = packet.marks.contains(Mark::Lost);
+        let gap = if is_lost { self.lead / 2 } else { 0 };
+        let (right, left) = if is_lost {
+            (glyphs.head_lost, glyphs.head_lost)
+        } else {
+            (glyphs.head_right, glyphs.head_left)
+        };
+        let room = self.label_room() - gap;
+        let (label, _) = label::packet(packet, room, self.style.unicode);
         let mut cut = String::new();
-        Line::within(&mut cut, &self.style, self.label_room()).put(&label);
+        Line::within(&mut cut, &self.style, room).put(&label);
         let shaft = if packet.marks.is_retransmission() { glyphs.shaft_again } else { glyphs.shaft };
         let rest = self.arrow - self.lead - 2 - width(&cut, self.style.unicode);
         line.put(match packet.from {
@@ -263,10 +272,10 @@ impl<'c> Canvas<'c> {
         line.painted(paint(packet), |line| match packet.from {
             Side::Client => {
                 line.repeat(shaft, self.lead).skip(1).put(&cut).skip(1);
-                line.repeat(shaft, rest - 1).put(glyphs.head_right);
+                line.repeat(shaft, rest - 1 - gap).put(right).skip(gap);
             }
             Side::Server => {
-                line.put(glyphs.head_left).repeat(shaft, self.lead - 1).skip(1).put(&cut).skip(1);
+                line.skip(gap).put(left).repeat(shaft, self.lead - 1 - gap).skip(1).put(&cut).skip(1);
                 line.repeat(shaft, rest);
             }
         });

@@ -51,7 +51,9 @@ pub(crate) fn run(args: &LabArgs) -> Result<Outcome, Failure> {
         false,
     )?;
     if !args.view.quiet {
-        eprintln!("{}\n", scenario.about);
+        // The file may be somebody else's: nothing in it reaches the terminal as a command.
+        let is_text = |c: &char| *c == '\n' || !c.is_control();
+        eprintln!("{}\n", scenario.about.chars().filter(is_text).collect::<String>());
     }
     let (plot, remarks) = simulate(&mut simulation, &mut session, args.plot.is_some())?;
     let shown = session.finish()?;

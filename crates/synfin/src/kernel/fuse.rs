@@ -74,7 +74,7 @@ impl Fuse {
 
     /// A packet was captured.
     pub(crate) fn push(&mut self, record: &Record<'_>) {
-        let Frame { number, at_ns, link, interface, direction, original_len, bytes } = record.frame;
+        let Frame { number, at_ns, link, interface, direction, original_len, bytes, fate: _ } = record.frame;
         self.bytes += bytes.len() + PACKET_BYTES;
         let bytes = bytes.into();
         self.packets.push_back(Packet { at_ns, number, link, interface, direction, original_len, bytes });
@@ -134,6 +134,7 @@ impl Fuse {
                 direction: *direction,
                 original_len: *original_len,
                 bytes,
+                fate: synfin_wire::Fate::default(),
             };
             session.on_record(&Record { frame, interface, comment: None, blocks: &[] })?;
         }

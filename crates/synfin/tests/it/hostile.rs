@@ -76,6 +76,7 @@ fn exchange() -> Vec<u8> {
             direction: None,
             original_len: packet.len() as u32,
             bytes: &packet,
+            fate: synfin_wire::Fate::default(),
         };
         writer.write_frame(&frame, &interface, None).unwrap();
     }

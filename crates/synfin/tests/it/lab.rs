@@ -49,7 +49,9 @@ fn what_is_written_reads_back_and_repeats() {
     assert_eq!(read("a.pcapng"), read("b.pcapng"));
     let again =
         synfin(folder.path(), ["read", "a.pcapng", "-q", "--show", "packets", "--checksums", "check"]);
-    assert_eq!(again.fine(), shown);
+    // What became of a packet is not in the packets.
+    assert!(shown.contains("[lost] "));
+    assert_eq!(again.fine(), shown.replace("[lost] ", ""));
     let other =
         synfin(folder.path(), ["lab", "--loss", "5%", "--seed", "4", "-q", "--show", "packets"]).fine();
     assert_ne!(other, shown);
@@ -62,6 +64,35 @@ fn the_link_says_what_it_did() {
     let told = "What the link did:\n  0.000000 s  packet 1, SYN from the client: lost: drop the 1st SYN\n";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     assert!(ran.fine().contains("retransmission"));
+}
+
+/// What never arrives is seen not to arrive: the arrow ends short of the other lane, in columns and without colour.
+#[test]
+fn a_lost_packet_is_marked_on_the_ladder() {
+    let folder = made::folder();
+    let ladder = synfin(folder.path(), ["lab", "lost-last-ack"]).fine();
+    let lost: Vec<_> = ladder.lines().filter(|line| line.contains("[lost]")).collect();
+    assert_eq!(lost, [" 120.000              ├──── ACK  [lost]  ack 2 ────────────────✗  │"], "{ladder}");
+    let options =
+        ["--rule", "drop the 1st SYN,ACK", "--rule", "repeat data 1 after 1ms", "--rule", "corrupt data 2"];
+    let args = ["lab", "-q", "--show", "packets", "--format", "json"].iter().chain(&options);
+    let objects = synfin(folder.path(), args).objects();
+    let marked = |mark: &str| {
+        let has = |object: &serde_json::Value| {
+            object["marks"].as_array().is_some_and(|all| all.contains(&mark.into()))
+        };
+        objects.iter().filter(|object| has(object)).count()
+    };
+    assert_eq!((marked("lost"), marked("duplicated"), marked("corrupted")), (1, 1, 1));
+}
+
+#[test]
+fn a_limit_that_was_reached_is_said() {
+    let folder = made::folder();
+    let ran = synfin(folder.path(), ["lab", "--max-packets", "5"]);
+    assert!(ran.stderr.contains("Cut short: it took more than 5 packets (max-packets)."), "{}", ran.stderr);
+    let ran = synfin(folder.path(), ["lab", "--limit", "15ms"]);
+    assert!(ran.stderr.contains("Cut short: time was up after 15ms (limit)."), "{}", ran.stderr);
 }
 
 #[test]
@@ -82,6 +113,7 @@ fn errors_say_what_to_type() {
         (&["lab", "none.toml"], "synfin: cannot read none.toml: ", ""),
         (&["lab", "wrong.toml"], "is not a time, such as 20ms", "hint: synfin lab textbook --print"),
         (&["lab", "--rule", "lose SYN"], "which packet?", "hint: "),
+        (&["lab", "--mtu", "1"], "synfin: cannot run this scenario: link.mtu is 1: from 68 to 65535", ""),
         (&["lab", "--loss", "200%"], "is not a chance, such as 1%", "hint: "),
     ] {
         let ran = synfin(folder.path(), args);

@@ -106,6 +106,7 @@ pub(crate) fn capture(packets: impl IntoIterator<Item = Made>) -> Vec<u8> {
             direction: None,
             original_len: packet.bytes.len() as u32,
             bytes: &packet.bytes,
+            fate: synfin_wire::Fate::default(),
         };
         writer.write_frame(&frame, &interface, None).unwrap();
     }

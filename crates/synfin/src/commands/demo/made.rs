@@ -106,6 +106,7 @@ impl Made<'_> {
             direction: None,
             original_len: u32::try_from(packet.len()).unwrap_or(u32::MAX),
             bytes: &packet,
+            fate: synfin_wire::Fate::default(),
         };
         self.writer.write_frame(&frame, &self.interface, None)
     }
