@@ -113,7 +113,7 @@ impl App {
         self.report.error = Some(error);
     }
 
-    /// Does what can be done now. At the end it lets go of its connection, as a program that exits.
+    /// Does what can be done now. At the end it lets go of everything, as a program that exits.
     pub(crate) fn handle_turn(&mut self, turn: Turn, endpoint: &mut Endpoint<Recorder>) {
         while let Some(&action) = self.actions.front() {
             if self.act(action, turn, endpoint) == Next::Blocked {
@@ -123,6 +123,9 @@ impl App {
             (self.done, self.wakes_at_ns) = (0, None);
         }
         self.release(turn, endpoint);
+        if let Some(listener) = self.listener.take() {
+            endpoint.close_listener(turn.now, listener);
+        }
     }
 
     fn act(&mut self, action: Action, turn: Turn, endpoint: &mut Endpoint<Recorder>) -> Next {

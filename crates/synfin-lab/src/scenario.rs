@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod random;
 
 use core::time::Duration;
 

@@ -38,6 +38,8 @@ pub(crate) struct Recovery {
     pub(crate) probe: Option<Probe>,
     /// The timestamp of the first retransmission of this event (RFC 3522 section 3.2).
     first_resent: Option<u32>,
+    /// A timeout asks for the first segment, whatever else is believed to be in flight (RFC 6298 (5.4)).
+    pub(crate) is_first_due: bool,
     /// ECN: reductions before this belong to the last one (RFC 3168 section 6.1.2).
     ecn_recover: SeqNumber,
     /// ECN: the next new segment says that the window was reduced.
@@ -116,6 +118,7 @@ impl Recovery {
             dup_acks: 0,
             probe: None,
             first_resent: None,
+            is_first_due: false,
             ecn_recover: iss,
             is_cwr_due: false,
         }
@@ -426,6 +429,7 @@ impl Sender {
         self.recovery.phase = Phase::Loss(if is_first && is_sack { Frto::AwaitFirst } else { Frto::Off });
         self.recovery.recover = self.nxt;
         self.recovery.is_timeout = true;
+        self.recovery.is_first_due = true;
         self.recovery.dup_acks = 0;
         self.recovery.probe = None;
         self.recovery.first_resent = None;

@@ -66,9 +66,11 @@ impl Sender {
         let index = self.board.first_lost()?;
         let sent = *self.board.at(index)?;
         let in_window = u32::try_from(self.right_edge().distance_from(sent.seq)).unwrap_or_default();
-        if in_window == 0 || !self.has_room(sent.len.min(limits.segment_size)) {
+        let has_room = self.recovery.is_first_due || self.has_room(sent.len.min(limits.segment_size));
+        if in_window == 0 || !has_room {
             return None;
         }
+        self.recovery.is_first_due = false;
         Some(self.resend(now, index, in_window.min(limits.segment_size), timestamp))
     }
 

@@ -23,6 +23,9 @@ use crate::targets;
 /// What the link did is told of so many packets; of the rest, how many there were.
 const REMARKS_MAX: usize = 20;
 
+/// The scenario that is made of its seed.
+const RANDOM: &str = "random";
+
 /// Bytes of a scenario: a hundred times the longest that anybody would write by hand.
 const SCENARIO_MAX: u64 = 1 << 20;
 
@@ -31,7 +34,7 @@ const EVENTS_PER_GLANCE: u32 = 4096;
 
 pub(crate) fn run(args: &LabArgs) -> Result<Outcome, Failure> {
     if args.print {
-        return print(args.scenario.as_deref().unwrap_or_default());
+        return print(args.scenario.as_deref().unwrap_or_default(), args.seed);
     }
     if args.scenario.is_none() && is_bare(args) {
         return list();
@@ -124,13 +127,14 @@ fn list() -> Result<Outcome, Failure> {
         let sentence = about.split_once(". ").map_or(about.trim_end_matches('.'), |(first, _)| first);
         text += &format!("{:27} {sentence}.\n", ready.name);
     }
+    text += &format!("{RANDOM:27} Any link, any settings and any applications, out of a number (--seed).\n");
     written(&text)?;
     eprintln!("\nhint: synfin lab textbook, a TOML file, or options for the link: synfin lab --loss 5%");
     Ok(Outcome::Fine)
 }
 
-fn print(name: &str) -> Result<Outcome, Failure> {
-    written(&toml(name)?)?;
+fn print(name: &str, seed: Option<u64>) -> Result<Outcome, Failure> {
+    written(&toml(name, seed)?)?;
     Ok(Outcome::Fine)
 }
 
@@ -140,8 +144,11 @@ fn written(text: &str) -> Result<(), Failure> {
     done.map_err(|error| failure::output(error, "standard output"))
 }
 
-/// A ready scenario or a file.
-fn toml(name: &str) -> Result<Cow<'static, str>, Failure> {
+/// A ready scenario, the random one of a seed, or a file.
+fn toml(name: &str, seed: Option<u64>) -> Result<Cow<'static, str>, Failure> {
+    if name == RANDOM {
+        return Ok(Cow::Owned(Scenario::random_toml(seed.unwrap_or(1))));
+    }
     if let Some(ready) = ready::find(name) {
         return Ok(Cow::Borrowed(ready.toml));
     }
@@ -162,7 +169,7 @@ fn toml(name: &str) -> Result<Cow<'static, str>, Failure> {
 fn scenario(args: &LabArgs) -> Result<Scenario, Failure> {
     let mut scenario = match &args.scenario {
         None => Scenario::default(),
-        Some(name) => Scenario::from_toml(&toml(name)?).map_err(|error| {
+        Some(name) => Scenario::from_toml(&toml(name, args.seed)?).map_err(|error| {
             Failure::from(anyhow::Error::new(error).context(format!("cannot understand {name}")))
                 .with_hint("synfin lab textbook --print shows a scenario")
         })?,
@@ -171,7 +178,8 @@ fn scenario(args: &LabArgs) -> Result<Scenario, Failure> {
         let octets = |size: Option<synfin_lab::units::Size>, default| size.map_or(default, |size| size.0);
         scenario.talk(octets(args.request, 100), octets(args.bytes, 20_000));
     }
-    if let Some(seed) = args.seed {
+    // The random scenario is made of the seed, its own chances included.
+    if let Some(seed) = args.seed.filter(|_| args.scenario.as_deref() != Some(RANDOM)) {
         scenario.seed = seed;
     }
     scenario.is_ipv6 |= args.ipv6;
