@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// Say what works on this machine, what does not, and what to type
     Doctor(DoctorArgs),
     /// Run our own TCP over a link that you describe, in virtual time
-    Lab(LabArgs),
+    Lab(Box<LabArgs>),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print a manual page

@@ -1,6 +1,8 @@
 //! Endpoints in virtual time: two of them over a link, or one against a peer of which every segment is written by hand.
 
 #[cfg(test)]
+mod checklist;
+#[cfg(test)]
 mod companions;
 #[cfg(test)]
 mod figures;

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use synfin_capture::Reader;
+use synfin_lab::{Noted, Scenario, Simulation};
+
 use crate::made;
 use crate::run::synfin;
 
@@ -64,6 +67,30 @@ fn the_link_says_what_it_did() {
     let told = "What the link did:\n  0.000000 s  packet 1, SYN from the client: lost: drop the 1st SYN\n";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     assert!(ran.fine().contains("retransmission"));
+}
+
+/// What the simulation's tests print for a seed that fails: it runs the very packets again.
+#[test]
+fn the_command_for_a_seed_runs_the_same_packets() {
+    let folder = made::folder();
+    for seed in [0u64, 292, 8017] {
+        let scenario = Scenario::from_toml(&Scenario::random_toml(seed)).unwrap();
+        let mut simulation = Simulation::new(&scenario).unwrap();
+        let mut expected = Vec::new();
+        while let Some(noted) = simulation.next_noted() {
+            if let Noted::Frame(frame) = noted {
+                expected.push((frame.at_ns, frame.bytes.to_vec()));
+            }
+        }
+        let seed = seed.to_string();
+        synfin(folder.path(), ["lab", "random", "--seed", &seed, "-q", "-w", "seed.pcapng"]).fine();
+        let mut reader = Reader::open(folder.path().join("seed.pcapng")).unwrap();
+        let mut written = Vec::new();
+        while let Some(record) = reader.next_record().unwrap() {
+            written.push((record.frame.at_ns, record.frame.bytes.to_vec()));
+        }
+        assert!(!written.is_empty() && written == expected, "seed {seed}");
+    }
 }
 
 /// What never arrives is seen not to arrive: the arrow ends short of the other lane, in columns and without colour.

@@ -91,6 +91,13 @@ impl<O: Observer> Connection<O> {
             // RFC 6298 (5.3): the timer starts anew.
             self.timers.stop(Timer::Retransmission);
             self.events.on_room();
+        } else if outcome.is_news {
+            // RFC 6298 leaves a timer as it runs. But one that was backed off to a minute, while reports have measured
+            // a round trip since, would keep the first segment waiting for that minute.
+            let at = now + self.snd.rtt.rto(&self.config.rto);
+            if self.timers.deadline(Timer::Retransmission).is_some_and(|deadline| deadline > at) {
+                self.timers.start(Timer::Retransmission, at);
+            }
         }
         if outcome.advanced > 0 || outcome.is_news {
             // RFC 8985 section 7.2: the probe is scheduled anew with what is acknowledged.
