@@ -108,6 +108,7 @@ fn a_narrow_link_tells_and_tcp_listens() {
     }
 }
 
+/// RFC 9293 SHLD-8: explicit congestion notification.
 #[test]
 fn a_long_queue_marks_instead_of_losing() {
     let ran = toml(

@@ -1,6 +1,6 @@
 //! Any link at all: every octet arrives once and in order, both ends reach CLOSED, and a seed repeats everything.
 
-use synfin_lab::{Action, Noted, Plot, Sample, Scenario, Simulation};
+use synfin_lab::{Action, HostConfig, Noted, Plot, Sample, Scenario, Simulation};
 use synfin_tcp::Variables;
 use synfin_wire::State;
 
@@ -67,7 +67,8 @@ impl Tally {
 fn judge(seed: u64) -> Result<Tally, String> {
     let scenario = Scenario::from_toml(&Scenario::random_toml(seed)).map_err(|error| error.to_string())?;
     let mut simulation = Simulation::new(&scenario).map_err(|error| error.to_string())?;
-    let mut watches = [Watch::default(), Watch::default()];
+    let watch = |host: &HostConfig| Watch { is_paced: host.tcp.pacing, ..Watch::default() };
+    let mut watches = [watch(&scenario.client), watch(&scenario.server)];
     let mut packets = 0;
     while let Some(noted) = simulation.next_noted() {
         match noted {
@@ -82,7 +83,7 @@ fn judge(seed: u64) -> Result<Tally, String> {
             // A record of SYN-RECEIVED ends without variables to show.
             Noted::StateChange(change) if change.to == State::Closed => {
                 let side = usize::from(change.local.port() == scenario.server.port);
-                watches[side] = Watch::default();
+                watches[side] = Watch { is_paced: watches[side].is_paced, ..Watch::default() };
             }
             _ => {}
         }
@@ -123,8 +124,9 @@ fn judge(seed: u64) -> Result<Tally, String> {
 /// Looks for an end that has something to send, and is silent for longer than its timers allow.
 #[derive(Default)]
 struct Watch {
+    is_paced: bool,
     last: Option<Sample>,
-    /// When it sent something, or heard that something arrived, for the last time.
+    /// When it sent something, or heard that something arrived or that the window changed, for the last time.
     active_ns: u64,
     /// The longest timeout that was in force since then.
     longest_ns: u64,
@@ -132,7 +134,7 @@ struct Watch {
     owes_since_ns: Option<u64>,
 }
 
-/// Bounds of the timers. Zero-window probes back off to the longest timeout (RFC 9293 SHLD-30).
+/// Bounds of the timers. Zero-window probes back off to the longest timeout (RFC 9293 section 3.8.6.1).
 const LONGEST_NS: u64 = 60_000_000_000;
 const DELAYED_ACK_NS: u64 = 500_000_000;
 
@@ -146,7 +148,7 @@ impl Watch {
     fn on_sample(&mut self, sample: &Sample) -> Result<(), String> {
         self.check(sample.at_ns)?;
         let (old, new) = (self.last.map(|last| last.variables), &sample.variables);
-        let has_advanced = old.is_none_or(|old| old.snd_una != new.snd_una);
+        let has_advanced = old.is_none_or(|old| old.snd_una != new.snd_una || old.snd_wnd != new.snd_wnd);
         let was_idle = old.is_none_or(|old| !has_work(&old));
         if old.is_some_and(|old| old.rcv_nxt != new.rcv_nxt) && new.state.is_synchronized() {
             self.owes_since_ns.get_or_insert(sample.at_ns);
@@ -172,7 +174,9 @@ impl Watch {
     fn check(&self, now_ns: u64) -> Result<(), String> {
         let Some(last) = &self.last else { return Ok(()) };
         let silent_ns = now_ns - self.active_ns;
-        if has_work(&last.variables) && silent_ns > self.longest_ns {
+        // Pacing spreads what a window allows over a round trip: its last wait may come before the timer is started.
+        let paced_ns = last.variables.srtt.filter(|_| self.is_paced).map_or(0, |srtt| srtt.as_nanos() as u64);
+        if has_work(&last.variables) && silent_ns > self.longest_ns + paced_ns {
             let Variables { state, snd_una, snd_nxt, send_queue, .. } = last.variables;
             return Err(format!(
                 "{:?} in {state} with {send_queue} octets queued, {} in flight, was silent for {silent_ns} ns, \

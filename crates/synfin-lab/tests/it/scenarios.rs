@@ -186,7 +186,7 @@ fn slow_start_doubles_until_the_queue_is_full() {
     assert!(last.ssthresh < most, "the loss halved it");
 }
 
-/// RFC 5681 section 3.1, RFC 9438 section 4.6: what a loss leaves of the window.
+/// RFC 5681 section 3.1, RFC 9438 section 4.6, RFC 9293 MAY-18: what a loss leaves of the window.
 #[test]
 fn newreno_halves_and_cubic_keeps_seven_tenths() {
     for (name, least, most) in [("newreno", 45, 52), ("cubic", 65, 72)] {

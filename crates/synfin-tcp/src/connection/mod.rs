@@ -288,6 +288,7 @@ impl<O: Observer> Connection<O> {
     }
 
     /// Takes note of a congestion mark, and of the peer's answer to one (RFC 3168 section 6.1.3).
+    // RFC 9293 SHLD-8: explicit congestion notification, here its receiver; the sender is in `send::recovery`.
     fn note_ecn(&mut self, segment: &Incoming) {
         if !self.agreed.is_ecn {
             return;

@@ -9,6 +9,8 @@ mod figures;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod interface;
+#[cfg(test)]
 mod link;
 #[cfg(test)]
 mod peer;

@@ -13,7 +13,7 @@ use crate::world::{Host, plain};
 
 const FIN: Flags = Flags::FIN;
 
-/// MUST-14, SHLD-5, MAY-3, MUST-65: the SYN announces the MSS; nothing after it does.
+/// MUST-14, SHLD-5, MAY-3, MUST-65, MUST-67: the SYN announces the MSS; nothing after it does.
 #[test]
 fn the_mss_is_announced_by_the_syn() {
     let mut peer = Peer::connecting(ConnectionConfig { mtu: 1300, ..plain() });
@@ -50,7 +50,7 @@ fn data_without_an_answer_is_given_up_after_r2() {
     assert_eq!(peer.events().last(), Some(&Event::Closed(Some(ConnectionError::TimedOut))));
 }
 
-/// SHLD-7, MUST-17: Nagle holds a short segment back while anything is unacknowledged, and can be turned off.
+/// SHLD-7, MUST-17, MAY-16: Nagle holds a short segment back while anything is unacknowledged, and can be turned off.
 #[test]
 fn nagle_holds_back_a_short_segment() {
     let mut peer = Peer::connected(plain());
@@ -218,7 +218,7 @@ fn urgent_data_both_ways() {
     assert_eq!(peer.endpoint.connection(id).unwrap().urgent(), None);
 }
 
-/// MUST-24 to MUST-29, MAY-5, SHLD-12: keep-alives, where asked for, without data, and no single one decides.
+/// MUST-24, MUST-25, MUST-27, MUST-28, MUST-29, MAY-5, SHLD-12: keep-alives, where asked for, without data, and no single one decides.
 #[test]
 fn keep_alives_where_asked_for() {
     let mut peer = Peer::connected(plain());
@@ -234,7 +234,7 @@ fn keep_alives_where_asked_for() {
     assert_eq!(peer.events(), [Event::Closed(Some(ConnectionError::PeerGone))]);
 }
 
-/// MUST-13, section 3.10.5: ABORT sends a RST and is over. MUST-12.
+/// Section 3.10.5: ABORT sends a RST and is over. MUST-12: the user is told.
 #[test]
 fn abort_sends_a_reset() {
     let mut peer = Peer::connected(plain());
@@ -263,7 +263,7 @@ fn octets_nobody_reads_are_answered_by_a_reset() {
     assert_eq!(peer.taken(), ["RST,ACK seq 2 ack 1"]);
 }
 
-fn icmp(peer: &mut Peer, seq: i64, message: IcmpMessage) {
+pub(crate) fn icmp(peer: &mut Peer, seq: i64, message: IcmpMessage) {
     let error = IcmpError {
         local: Host::A.address(5000),
         remote: Host::B.address(80),
@@ -348,7 +348,7 @@ fn nothing_to_or_from_groups() {
     assert_eq!(peer.endpoint.counters().not_unicast, 2);
 }
 
-/// MUST-2, MUST-3: checksums are computed and checked. (Every other test relies on the first.)
+/// MUST-3: checksums are checked.
 #[test]
 fn damaged_segments_are_not_taken() {
     let bytes = vec![0x50; 40];
@@ -453,7 +453,7 @@ fn windows_are_unsigned_and_wide() {
     assert_eq!(peer.variables().snd_wnd, 65_535 << 14);
 }
 
-/// MUST-4, MUST-64, MUST-67, MUST-69: the MSS is what fits, options begin anywhere, and padding is zero.
+/// MUST-14, MUST-64: the MSS is heard, wherever the option begins.
 #[test]
 fn options_at_odd_places_are_read() {
     let mut peer = Peer::connecting(ConnectionConfig { mtu: 1500, ..plain() });
@@ -466,7 +466,7 @@ fn options_at_odd_places_are_read() {
     assert_eq!(peer.taken()[0], "ACK seq 1 ack 1 len 700");
 }
 
-/// MUST-15, MUST-67: IPv6 has headers of its own size, and a default of its own.
+/// MUST-16, MUST-67: IPv6 has headers of its own size.
 #[test]
 fn ipv6_has_its_own_sizes() {
     let [ours, theirs] = ["2001:db8::1", "2001:db8::2"].map(|ip| ip.parse::<std::net::IpAddr>().unwrap());

@@ -3,6 +3,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::tcp::Header;
 
 fn read(bytes: &[u8]) -> Vec<Result<TcpOption<'_>, OptionError>> {
     Options::new(bytes, bytes.len()).iter().collect()
@@ -83,6 +84,20 @@ fn as_many_sack_blocks_as_fit() {
     let read = read(with_timestamps.padded());
     let Ok(TcpOption::Sack(sack)) = read[1] else { panic!("{read:?}") };
     assert_eq!(sack.iter().collect::<Vec<_>>(), blocks[..3]);
+}
+
+/// RFC 9293 MUST-69: what is left of the last word is zero, whatever was there before.
+#[test]
+fn the_last_word_is_filled_with_zeros() {
+    let mut options = OptionsBuf::new();
+    options.push(&TcpOption::WindowScale(7)).unwrap();
+    assert_eq!(options.padded(), [3, 3, 7, 0]);
+    let header = Header { source_port: 1, destination_port: 2, ..Header::default() };
+    let mut bytes = [0xff; 40];
+    assert_eq!(header.emit(&options, &mut bytes), Some(24));
+    assert_eq!(&bytes[20..24], [3, 3, 7, 0]);
+    options.push(&TcpOption::SackPermitted).unwrap();
+    assert_eq!(options.padded(), [3, 3, 7, 4, 2, 0, 0, 0]);
 }
 
 #[test]
