@@ -63,7 +63,7 @@ pub(crate) struct SocketsArgs {
     /// Show the processes
     #[arg(short, long)]
     pub(crate) processes: bool,
-    /// Numeric addresses: always so, taken for the habit's sake
+    /// Numbers instead of the names in /etc/hosts and /etc/services
     #[arg(short, long)]
     pub(crate) numeric: bool,
     /// TCP: always so, taken for the habit's sake

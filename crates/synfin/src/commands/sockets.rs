@@ -1,5 +1,6 @@
 //! `synfin sockets`: who is in which state now, with netstat's letters and columns.
 
+mod names;
 mod table;
 
 use std::collections::BTreeMap;
@@ -15,8 +16,11 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::kernel::filter::{self, Filter};
 use crate::kernel::json::{self, Object};
+use crate::kernel::namespaces::Labels;
 use crate::kernel::out::Out;
-use crate::kernel::{scope, snapshot_failure};
+use crate::kernel::{has_several, scope, snapshot_failure};
+use names::Names;
+use table::Table;
 
 /// Ctrl-C is noticed after this time at the latest.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -26,6 +30,12 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
     let mut out = Out::open(&args.print)?;
     let interrupt = Interrupt::install()?;
     let scope = scope(&args.scope);
+    let table = Table {
+        names: (!args.numeric).then(Names::load),
+        namespaces: has_several(&scope).then(Labels::load),
+        has_processes: args.processes,
+        has_color: out.has_color,
+    };
     let mut processes = Processes::default();
     let mut shown = 0;
     loop {
@@ -42,7 +52,7 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
         if args.watch.is_some() && out.is_terminal {
             out.buffer.extend_from_slice(b"\x1b[H\x1b[2J\x1b[3J");
         }
-        print(args, &scope, &sockets, &processes, &mut out)?;
+        print(args, &table, &sockets, &processes, &mut out)?;
         out.flush()?;
         let Some(every) = args.watch else { break };
         let next = std::time::Instant::now() + every;
@@ -84,7 +94,7 @@ fn is_wanted(args: &SocketsArgs, socket: &Socket) -> bool {
 
 fn print(
     args: &SocketsArgs,
-    scope: &Scope,
+    table: &Table,
     sockets: &[Socket],
     processes: &Processes,
     out: &mut Out,
@@ -99,7 +109,7 @@ fn print(
             let at_ns = jiff::Timestamp::now().as_nanosecond();
             let at_ns = u64::try_from(at_ns).unwrap_or_default();
             for socket in sockets {
-                json::socket(&mut out.buffer, socket, processes.owner(socket.inode), at_ns);
+                json::socket(&mut out.buffer, socket, processes, at_ns);
                 out.end_line()?;
             }
             let counts: Vec<_> =
@@ -110,8 +120,7 @@ fn print(
             object.end();
         }
         KernelFormat::Text => {
-            let tells_namespace = *scope != Scope::Own;
-            table::write(&mut out.buffer, sockets, processes, args.processes, tells_namespace, out.has_color);
+            table.write(&mut out.buffer, sockets, processes);
             if !args.print.quiet {
                 let counts: Vec<_> =
                     states.values().map(|(state, count)| format!("{count} {}", state.linux_name())).collect();

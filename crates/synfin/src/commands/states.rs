@@ -6,7 +6,7 @@ mod tally;
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use synfin_kernel::{Event, EventOptions, Polled, Report, Scope, Session, SessionOptions, TrackerOptions};
+use synfin_kernel::{Event, EventOptions, Polled, Report, Session, SessionOptions, TrackerOptions};
 
 use crate::Outcome;
 use crate::cli::{KernelFormat, StatesArgs};
@@ -14,6 +14,7 @@ use crate::commands::trace::command_line;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::kernel::filter::{self, Filter};
+use crate::kernel::namespaces::Labels;
 use crate::kernel::out::Out;
 use crate::kernel::{self, json};
 use line::Lines;
@@ -27,8 +28,7 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
     let mut events = EventOptions { ring_bytes: args.buffer << 20, ..EventOptions::default() };
     filter.narrow(&mut events);
     let scope = kernel::scope(&args.scope);
-    let tells_namespace =
-        !matches!(&scope, Scope::Own) && !matches!(&scope, Scope::Some(some) if some.len() == 1);
+    let namespaces = kernel::has_several(&scope).then(Labels::load);
     let options = SessionOptions { events, tracker: TrackerOptions::default(), scope };
     let out = Out::open(&args.print)?;
     let interrupt = Interrupt::install()?;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
             clock: args.clock.then(jiff::tz::TimeZone::system),
             has_color: out.has_color,
             unicode: !args.print.ascii,
-            tells_namespace,
+            namespaces,
         },
         out,
         filter,

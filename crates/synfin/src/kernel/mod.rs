@@ -3,6 +3,7 @@
 pub(crate) mod filter;
 pub(crate) mod fuse;
 pub(crate) mod json;
+pub(crate) mod namespaces;
 pub(crate) mod out;
 pub(crate) mod span;
 pub(crate) mod text;
@@ -26,6 +27,15 @@ pub(crate) fn scope(args: &ScopeArgs) -> Scope {
     match parsed {
         Ok(some) => Scope::Some(some),
         Err(never) => match never {},
+    }
+}
+
+/// Whether more than one namespace may be shown, so that each line has to say which.
+pub(crate) fn has_several(scope: &Scope) -> bool {
+    match scope {
+        Scope::Own => false,
+        Scope::Some(some) => some.len() > 1,
+        Scope::All => true,
     }
 }
 

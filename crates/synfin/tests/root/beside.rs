@@ -43,7 +43,7 @@ fn the_file_of_a_trace_draws_the_same_ladder() {
     );
     let names = ["client", "server"].map(|side| connection[side]["process"]["name"].clone());
     assert_eq!(names, ["curl", "nginx"]);
-    let states = read.objects("state");
+    let states = read.objects_of("state");
     assert_eq!(states.len(), 10, "{states:#?}");
     assert!(states.iter().all(|state| state["source"] == "kernel"), "{states:#?}");
 }
@@ -93,8 +93,9 @@ fn exactly_the_connections_of_the_commands_processes() {
     stranger.kill().unwrap();
     stranger.wait().unwrap();
     ran.fine();
-    assert_eq!(ran.objects("connection").len(), 2, "{}", ran.stdout);
-    let requests: Vec<_> = ran.objects("message").into_iter().map(|m| m["http"]["target"].clone()).collect();
+    assert_eq!(ran.objects_of("connection").len(), 2, "{}", ran.stdout);
+    let requests: Vec<_> =
+        ran.objects_of("message").into_iter().map(|m| m["http"]["target"].clone()).collect();
     let requests: Vec<_> = requests.into_iter().filter(|target| !target.is_null()).collect();
     assert_eq!(requests, ["/one", "/two"]);
 }

@@ -7,11 +7,15 @@
 mod beside;
 mod disk;
 mod endings;
+#[cfg(feature = "kernel")]
+mod handmade;
 mod http;
 mod interfaces;
 mod judge;
 mod many;
 mod namespace;
+#[path = "../shared/ran.rs"]
+mod ran;
 mod rights;
 #[cfg(feature = "kernel")]
 mod sockets;
