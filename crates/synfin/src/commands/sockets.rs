@@ -6,7 +6,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use synfin_kernel::{Namespace, Processes, Scope, Snapshot, SnapshotError, Socket};
+use synfin_kernel::{Processes, Scope, Snapshot, SnapshotError, Socket};
 use synfin_wire::State;
 
 use crate::Outcome;
@@ -18,7 +18,8 @@ use crate::kernel::filter::{self, Filter};
 use crate::kernel::json::{self, Object};
 use crate::kernel::namespaces::Labels;
 use crate::kernel::out::Out;
-use crate::kernel::{has_several, scope, snapshot_failure};
+use crate::kernel::{has_several, namespaces_of, scope, snapshot_failure};
+use crate::rights::{self, Needs};
 use names::Names;
 use table::Table;
 
@@ -37,7 +38,12 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
         has_color: out.has_color,
     };
     let mut processes = Processes::default();
-    let mut shown = 0;
+    let (mut shown, mut has_told) = (0, false);
+    if args.watch.is_some() {
+        let namespaces = scope != Scope::Own;
+        let needs = Needs { processes: args.processes, namespaces, ..Needs::default() };
+        rights::keep_only(needs, args.print.verbose);
+    }
     loop {
         // Sockets first: whose processes are gone by the time these are looked at had nobody to name.
         let mut sockets = take(&scope)?;
@@ -54,6 +60,14 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
         }
         print(args, &table, &sockets, &processes, &mut out)?;
         out.flush()?;
+        let is_nameless = |socket: &Socket| socket.inode != 0 && processes.owner(socket.inode).is_none();
+        if args.processes && !args.print.quiet && !has_told && sockets.iter().any(is_nameless) {
+            has_told = true;
+            eprintln!("some are of processes that cannot be looked at");
+            if !rustix::process::geteuid().is_root() {
+                eprintln!("hint: sudo {}", command_line());
+            }
+        }
         let Some(every) = args.watch else { break };
         let next = std::time::Instant::now() + every;
         while !interrupt.is_requested() && std::time::Instant::now() < next {
@@ -67,13 +81,8 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
 }
 
 fn take(scope: &Scope) -> Result<Vec<Socket>, Failure> {
-    let namespaces = match scope {
-        Scope::Own => vec![Namespace::Current],
-        Scope::Some(some) => some.clone(),
-        Scope::All => Namespace::all().into_values().collect(),
-    };
     let mut sockets = Vec::new();
-    for namespace in &namespaces {
+    for namespace in &namespaces_of(scope) {
         match Snapshot::take(namespace) {
             Ok(mut snapshot) => sockets.append(&mut snapshot.sockets),
             // Of all namespaces some may end while they are gone through.

@@ -6,7 +6,7 @@ mod tally;
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use synfin_kernel::{Event, EventOptions, Polled, Report, Session, SessionOptions, TrackerOptions};
+use synfin_kernel::{Event, EventOptions, Polled, Report, Scope, Session, SessionOptions, TrackerOptions};
 
 use crate::Outcome;
 use crate::cli::{KernelFormat, StatesArgs};
@@ -17,6 +17,7 @@ use crate::kernel::filter::{self, Filter};
 use crate::kernel::namespaces::Labels;
 use crate::kernel::out::Out;
 use crate::kernel::{self, json};
+use crate::rights::{self, Needs};
 use line::Lines;
 use tally::Tally;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
     filter.narrow(&mut events);
     let scope = kernel::scope(&args.scope);
     let namespaces = kernel::has_several(&scope).then(Labels::load);
+    let is_elsewhere = scope != Scope::Own;
     let options = SessionOptions { events, tracker: TrackerOptions::default(), scope };
     let out = Out::open(&args.print)?;
     let interrupt = Interrupt::install()?;
@@ -58,6 +60,8 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
         }
     }
 
+    let needs = Needs { processes: true, namespaces: is_elsewhere, events: true, signals: false };
+    rights::keep_only(needs, args.print.verbose);
     let deadline = args.duration.and_then(|duration| Instant::now().checked_add(duration));
     let stopper = session.stopper();
     loop {

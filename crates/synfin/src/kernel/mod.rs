@@ -30,6 +30,20 @@ pub(crate) fn scope(args: &ScopeArgs) -> Scope {
     }
 }
 
+/// Each of them that there is now.
+pub(crate) fn namespaces_of(scope: &Scope) -> Vec<Namespace> {
+    match scope {
+        Scope::Own => vec![Namespace::Current],
+        Scope::Some(some) => some.clone(),
+        Scope::All => Namespace::all().into_values().collect(),
+    }
+}
+
+/// What to type where a namespace cannot be entered.
+pub(crate) fn namespace_failure(error: std::io::Error, again: &str) -> Failure {
+    snapshot_failure(SnapshotError::Namespace(error), again)
+}
+
 /// Whether more than one namespace may be shown, so that each line has to say which.
 pub(crate) fn has_several(scope: &Scope) -> bool {
     match scope {
@@ -61,7 +75,8 @@ pub(crate) fn snapshot_failure(error: SnapshotError, again: &str) -> Failure {
 fn snapshot_hint(error: &SnapshotError, again: &str) -> Option<String> {
     let SnapshotError::Namespace(source) = error else { return None };
     Some(match source.kind() {
-        std::io::ErrorKind::NotFound => {
+        // A file that stands for no namespace is an invalid argument to setns(2).
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::InvalidInput => {
             "--netns takes a process, a path such as /proc/811/ns/net, or a name that ip netns lists"
                 .to_owned()
         }

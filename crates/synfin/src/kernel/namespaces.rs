@@ -21,6 +21,11 @@ impl Labels {
         Self(named.collect())
     }
 
+    /// Its name, or else its number, or else what led to it.
+    pub(crate) fn of_namespace(&self, namespace: &Namespace) -> String {
+        namespace.inode().map_or_else(|_| format!("{namespace:?}"), |inode| self.of(inode))
+    }
+
     /// Its name, or else its number.
     pub(crate) fn of(&self, namespace: u64) -> String {
         self.0.get(&namespace).cloned().unwrap_or_else(|| namespace.to_string())

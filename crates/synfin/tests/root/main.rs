@@ -5,7 +5,11 @@
 
 #[cfg(feature = "kernel")]
 mod beside;
+#[cfg(feature = "kernel")]
+mod containers;
 mod disk;
+#[cfg(feature = "kernel")]
+mod doctor;
 mod endings;
 #[cfg(feature = "kernel")]
 mod handmade;
@@ -14,6 +18,8 @@ mod interfaces;
 mod judge;
 mod many;
 mod namespace;
+#[cfg(feature = "kernel")]
+mod privileges;
 #[path = "../shared/ran.rs"]
 mod ran;
 mod rights;

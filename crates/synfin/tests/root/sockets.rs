@@ -239,6 +239,14 @@ fn columns(line: &str) -> Option<Vec<String>> {
     for end in words.iter_mut().skip(3).take(2) {
         *end = end.replace(['[', ']'], "");
     }
+    // Of a process netstat shows how it was called, which is not what the kernel calls it.
+    if let Some((pid, _)) = words.get(6).and_then(|process| process.split_once('/')) {
+        words[6] = pid.to_owned();
+    }
+    // Of a listener netstat does not know how many connections may wait; we have what `ss` has.
+    if words.get(5).is_some_and(|state| state == "LISTEN") {
+        words.remove(2);
+    }
     Some(words)
 }
 
@@ -273,7 +281,9 @@ fn the_same_as_netstat_letter_by_letter() {
         if !letters.contains('n') {
             // Of the other names netstat asks name servers.
             for all in [&mut ours, &mut theirs] {
-                all.retain(|line| line[3].starts_with("localhost:") && line[4].starts_with("localhost:"));
+                all.retain(|line| {
+                    line[0] == "tcp" && line[3].starts_with("localhost:") && line[4].starts_with("localhost:")
+                });
             }
         }
         assert!(!ours.is_empty(), "{letters}");
