@@ -99,7 +99,7 @@ pub(crate) struct ReadArgs {
     sudo synfin trace -i lo -- curl http://localhost/ the connections of a command\n  \
     sudo synfin trace -w trace.pcapng port 443        keep packets for Wireshark\n  \
     sudo synfin trace --show connections              a line each, once it is over\n  \
-    sudo synfin trace --netns 811                     in the network namespace of a process: a container\n\n\
+    sudo synfin trace --netns 811                     in the network namespace of process 811\n\n\
     FILTER is libpcap's filter language (see pcap-filter(7)). Ctrl-C ends the trace, and nothing is lost.\n\n\
     To capture without sudo, once:\n  \
     sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v synfin)\"\n\n\

@@ -1,7 +1,7 @@
 //! Network namespaces, as containers have them: in each there is a 127.0.0.1.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
