@@ -14,8 +14,9 @@ pub(crate) use synfin_kernel::Scope;
 
 /// Built without the kernel's side: there is one namespace, and it is this one.
 #[cfg(not(feature = "kernel"))]
-#[derive(Default)]
-pub(crate) struct Scope;
+pub(crate) enum Scope {
+    Own,
+}
 
 /// Built without the kernel's side: there never is one.
 #[cfg(not(feature = "kernel"))]

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
             eprintln!("{text}");
         }
     };
-    let beside = Beside::open(&options.filter, false, Scope::default());
+    let beside = Beside::open(&options.filter, false, Scope::Own);
     match Live::open(&options) {
         Ok(live) => {
             say(&format!(

@@ -19,6 +19,7 @@ use crate::{
 
 /// Network namespaces to capture in.
 pub(super) struct Place {
+    #[cfg(feature = "kernel")]
     scope: Scope,
     /// What is said of it, where it is not simply here.
     text: String,
@@ -27,7 +28,7 @@ pub(super) struct Place {
 #[cfg(not(feature = "kernel"))]
 impl Place {
     pub(super) fn of(_args: &TraceArgs) -> Self {
-        Self { scope: Scope, text: String::new() }
+        Self { text: String::new() }
     }
 
     pub(super) fn check(&self) -> Result<(), Failure> {
@@ -35,7 +36,7 @@ impl Place {
     }
 
     pub(super) fn scope(&self) -> Scope {
-        Scope
+        Scope::Own
     }
 
     pub(super) fn is_elsewhere(&self) -> bool {
