@@ -166,7 +166,8 @@ impl Live {
             return id;
         }
         let id = InterfaceId(self.interfaces.len() as u32);
-        let name = available::name_of_index(index).unwrap_or_else(|| format!("interface {index}"));
+        let name =
+            available::name_of_index(&self.capture, index).unwrap_or_else(|| format!("interface {index}"));
         let like = self.interfaces.first().cloned().unwrap_or_else(|| Interface::new(self.link));
         self.interfaces.push(Interface { name: Some(name), description: None, ..like });
         self.indices.push((index, id));

@@ -41,6 +41,8 @@ pub struct Writer<W: Write> {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Written {
     name: Option<String>,
+    /// In which network namespace, for one.
+    description: Option<String>,
     link: LinkType,
     snap_len: u32,
 }
@@ -220,7 +222,8 @@ impl<W: Write> Writer<W> {
 
     fn describe(&mut self, interface: &Interface, link: LinkType) -> u32 {
         let snap_len = interface.snap_len;
-        let written = Written { name: interface.name.clone(), link, snap_len };
+        let (name, description) = (interface.name.clone(), interface.description.clone());
+        let written = Written { name, description, link, snap_len };
         if let Some(&id) = self.ids.get(&written) {
             return id;
         }
@@ -286,7 +289,10 @@ impl<W: Write> Drop for Writer<W> {
 
 impl Written {
     fn is(&self, interface: &Interface, link: LinkType) -> bool {
-        self.link == link && self.snap_len == interface.snap_len && self.name == interface.name
+        self.link == link
+            && self.snap_len == interface.snap_len
+            && self.name == interface.name
+            && self.description == interface.description
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Connection {
     pub client: Endpoint,
     /// The other end.
     pub server: Endpoint,
+    /// Network namespace in which it was seen: its inode number (0: there was but one to see).
+    pub namespace: u64,
     /// First packet, in nanoseconds since the Unix epoch (UTC).
     pub start_ns: u64,
     /// Last packet so far, likewise.
@@ -200,6 +202,7 @@ impl Connection {
             id,
             client: Endpoint::new(client),
             server: Endpoint::new(server),
+            namespace: 0,
             start_ns,
             end_ns: start_ns,
             first_packet: 0,

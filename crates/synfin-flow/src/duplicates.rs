@@ -36,6 +36,8 @@ struct Sighting {
 /// What stays the same on the way of a packet through a host.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Identity {
+    /// What passes from one namespace to another belongs to a connection in each.
+    namespace: u64,
     source: SocketAddr,
     destination: SocketAddr,
     seq: u32,
@@ -48,8 +50,15 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn of(source: SocketAddr, destination: SocketAddr, ip: &Ip, segment: &Segment<'_>) -> Self {
+    pub(crate) fn of(
+        namespace: u64,
+        source: SocketAddr,
+        destination: SocketAddr,
+        ip: &Ip,
+        segment: &Segment<'_>,
+    ) -> Self {
         Self {
+            namespace,
             source,
             destination,
             seq: segment.header.seq.0,
@@ -131,6 +140,7 @@ mod tests {
     fn packet(seq: u32) -> Identity {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
         Identity {
+            namespace: 0,
             source: address,
             destination: address,
             seq,

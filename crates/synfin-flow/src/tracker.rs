@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use synfin_wire::dissect::{self, DissectError, Dissected, Fragment, Ip};
 use synfin_wire::tcp::Segment;
-use synfin_wire::{Frame, Loss, LossCause, Note, Observation, Owner, Side, State, StateChange};
+use synfin_wire::{Frame, InterfaceId, Loss, LossCause, Note, Observation, Owner, Side, State, StateChange};
 
 use crate::duplicates::{Duplicates, Identity};
 use crate::fragments::Fragments;
@@ -38,6 +38,8 @@ pub struct Tracker {
     told_early: Early,
     /// Owners of connections of which no packet was seen yet: those that were there before.
     owners: HashMap<Key, Vec<Owner>>,
+    /// In which network namespace each interface lies, where that was said of any.
+    namespaces: Vec<u64>,
     /// Whether anybody tells of states at all.
     is_told: bool,
     summary: Summary,
@@ -47,6 +49,9 @@ pub struct Tracker {
 
 /// Connections whose owners are remembered at most before a packet of them passes. At most two owners each.
 const MAX_EARLY_OWNERS: usize = 65_536;
+
+/// Interfaces of which is remembered where they lie; no machine has as many.
+const MAX_INTERFACES: usize = 1 << 16;
 
 /// A connection in a queue. The identifier tells it from a later one with the same addresses.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +74,7 @@ impl Tracker {
             duplicates: Duplicates::default(),
             told_early: Early::default(),
             owners: HashMap::new(),
+            namespaces: Vec::new(),
             is_told: false,
             summary: Summary::default(),
             now_ns: 0,
@@ -85,6 +91,25 @@ impl Tracker {
             Observation::Loss(loss) => self.on_loss(loss, sink),
             Observation::StateChange(change) => self.on_state_change(change, sink),
         }
+    }
+
+    /// An interface lies in this network namespace, by its inode number. Say so before anything of it is observed; where
+    /// nobody says it of any, all is one namespace.
+    pub fn assign_namespace(&mut self, interface: InterfaceId, namespace: u64) {
+        let index = interface.0 as usize;
+        if index < MAX_INTERFACES {
+            if self.namespaces.len() <= index {
+                self.namespaces.resize(index + 1, 0);
+            }
+            if let Some(assigned) = self.namespaces.get_mut(index) {
+                *assigned = namespace;
+            }
+        }
+    }
+
+    /// The namespace that somebody told of, as keys have it.
+    fn told_of(&self, namespace: u64) -> u64 {
+        if self.namespaces.is_empty() { 0 } else { namespace }
     }
 
     /// It is `now_ns`, whether anything was observed or not: connections that have been over for long enough go.
@@ -182,12 +207,13 @@ impl Tracker {
         self.tick(frame.at_ns, sink);
         let source = SocketAddr::new(ip.source, segment.header.source_port);
         let destination = SocketAddr::new(ip.destination, segment.header.destination_port);
-        let identity = Identity::of(source, destination, &ip, &segment);
+        let namespace = self.namespaces.get(frame.interface.0 as usize).copied().unwrap_or_default();
+        let identity = Identity::of(namespace, source, destination, &ip, &segment);
         if self.duplicates.is_duplicate(frame.interface, frame.at_ns, identity) {
             self.summary.duplicates += 1;
             return;
         }
-        let key = Key::new(source, destination);
+        let key = Key::new(source, destination, namespace);
         if self.config.check_checksums && segment.has_valid_checksum(ip.source, ip.destination) == Some(false)
         {
             self.summary.bad_checksums += 1;
@@ -215,6 +241,7 @@ impl Tracker {
                 let Roles { client, server, is_flipped } = likely_client(source, destination, &segment);
                 let mut connection = Connection::new(self.next_id, client, server, frame.at_ns);
                 connection.first_packet = frame.number;
+                connection.namespace = namespace;
                 if is_flipped {
                     connection.history.on_flip();
                 }
@@ -248,7 +275,7 @@ impl Tracker {
 
     fn on_state_change(&mut self, change: &StateChange, sink: &mut impl Sink) {
         self.is_told = true;
-        let key = Key::new(change.local, change.remote);
+        let key = Key::new(change.local, change.remote, self.told_of(change.socket.namespace));
         match self.connections.get_mut(&key) {
             Some(tracked) if !(begins(change) && tracked.is_over()) => {
                 let side = side_of(&tracked.connection, change.local);
@@ -262,7 +289,7 @@ impl Tracker {
     }
 
     fn on_owner(&mut self, owner: &Owner) {
-        let key = Key::new(owner.local, owner.remote);
+        let key = Key::new(owner.local, owner.remote, self.told_of(owner.socket.namespace));
         if let Some(tracked) = self.connections.get_mut(&key) {
             let side = side_of(&tracked.connection, owner.local);
             tracked.connection.endpoint_mut(side).process = Some(owner.process);
@@ -274,7 +301,8 @@ impl Tracker {
     }
 
     fn on_note(&mut self, note: &Note<'_>) {
-        if let Some(tracked) = self.connections.get_mut(&Key::new(note.local, note.remote)) {
+        let key = Key::new(note.local, note.remote, self.told_of(note.namespace));
+        if let Some(tracked) = self.connections.get_mut(&key) {
             let from = side_of(&tracked.connection, note.local);
             tracked.connection.on_note(from, note);
         }

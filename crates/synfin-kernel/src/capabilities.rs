@@ -1,5 +1,10 @@
 //! What works on this machine, and what is missing.
 
+#[cfg(feature = "events")]
+use std::{fs::File, path::Path};
+
+#[cfg(feature = "events")]
+use crate::sys::btf::KERNEL_BTF;
 use crate::{Namespace, Snapshot};
 
 /// One thing that the kernel may offer.
@@ -51,7 +56,7 @@ impl Capability {
 
 /// What it takes to load programs, enter namespaces and look at other users' processes.
 const PRIVILEGES: &str = "run as root, or: sudo setcap \
-    cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search+ep PROGRAM";
+    cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep PROGRAM";
 
 /// All that this crate can use, tried out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,14 +97,36 @@ impl Capabilities {
     }
 }
 
+/// The kernel's description of its own types.
+#[cfg(feature = "events")]
+fn types() -> Capability {
+    let status = match File::open(KERNEL_BTF) {
+        Ok(_) => Status::Works,
+        Err(e) if Path::new("/sys/kernel").read_dir().is_ok_and(|mut all| all.next().is_none()) => {
+            Status::missing_but(
+                format!("{KERNEL_BTF}: {e}; /sys is hidden here"),
+                "mount -t sysfs sysfs /sys",
+            )
+        }
+        Err(e) => Status::missing(format!("{KERNEL_BTF}: {e} (the kernel's CONFIG_DEBUG_INFO_BTF)")),
+    };
+    Capability {
+        name: "types (BTF)",
+        gives: "the kernel describes its own types, so that programs fit it whatever its version",
+        without: "no program can be loaded, so that there are no events",
+        status,
+    }
+}
+
 #[cfg(feature = "events")]
 fn events() -> Vec<Capability> {
     use crate::{EventOptions, Events, EventsError, sys::btf};
 
+    let mut all = vec![types()];
     // A small ring is enough to see whether it can be had.
-    match Events::open(&EventOptions { ring_bytes: 1 << 16, ..EventOptions::default() }) {
+    match Events::open(&EventOptions { ring_bytes: 1 << 16, forks: true, ..EventOptions::default() }) {
         Ok(events) => {
-            let mut all = events.report().to_vec();
+            all.extend_from_slice(events.report());
             all.push(Capability {
                 name: "reasons",
                 gives: "the names of the kernel's reasons for drops and resets",
@@ -110,13 +137,13 @@ fn events() -> Vec<Capability> {
                     Status::missing("this kernel has no list of them")
                 },
             });
-            all
         }
         Err(e @ EventsError::NotPermitted) => {
-            vec![missing_events(Status::missing_but(e.to_string(), PRIVILEGES))]
+            all.push(missing_events(Status::missing_but(e.to_string(), PRIVILEGES)));
         }
-        Err(e) => vec![missing_events(Status::missing(e.to_string()))],
+        Err(e) => all.push(missing_events(Status::missing(e.to_string()))),
     }
+    all
 }
 
 #[cfg(not(feature = "events"))]

@@ -42,7 +42,8 @@ impl Namespace {
     /// # Errors
     /// Where it does not exist, or belongs to a process that this one may not look at.
     pub fn inode(&self) -> io::Result<u64> {
-        Ok(std::fs::metadata(self.path())?.ino())
+        let path = self.path();
+        std::fs::metadata(&path).map(|file| file.ino()).map_err(|error| named(&path, &error))
     }
 
     /// All that processes are in, and that `ip netns` has named, by number. What may not be looked at is left out.
@@ -82,16 +83,23 @@ impl Namespace {
         if *self == Self::Current {
             return Ok(run());
         }
-        let file = File::open(self.path())?;
+        let path = self.path();
+        let file = File::open(&path).map_err(|error| named(&path, &error))?;
         // A thread of its own: it alone moves, and it ends there.
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))?;
+                let moved = move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network));
+                moved.map_err(|error| named(&path, &error.into()))?;
                 Ok(run())
             });
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
+}
+
+/// The same error, with what it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -9,10 +9,17 @@ use synfin_wire::{Process, ProcessName};
 /// The processes that hold sockets, as of the last look. Those that are gone keep their names.
 #[derive(Debug, Default)]
 pub struct Processes {
-    by_inode: HashMap<u64, Vec<u32>>,
+    by_inode: HashMap<u64, Vec<Open>>,
     by_pid: HashMap<u32, Known>,
     /// Gone, the longest ago first.
     gone: VecDeque<u32>,
+}
+
+/// An open file: a process, and its number for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Open {
+    pid: u32,
+    descriptor: u32,
 }
 
 /// A process that was seen.
@@ -41,16 +48,17 @@ impl Processes {
             here.insert(pid, known);
             for fd in process.fd().into_iter().flatten().flatten() {
                 if let FDTarget::Socket(inode) = fd.target {
-                    let holders = self.by_inode.entry(inode).or_default();
-                    if !holders.contains(&pid) {
-                        holders.push(pid);
-                    }
+                    // The kernel counts them from 0.
+                    let descriptor = u32::try_from(fd.fd).unwrap_or_default();
+                    self.by_inode.entry(inode).or_default().push(Open { pid, descriptor });
                 }
             }
         }
         for holders in self.by_inode.values_mut() {
-            holders
-                .sort_by_key(|pid| here.get(pid).map_or((u64::MAX, *pid), |known| (known.started_ns, *pid)));
+            holders.sort_by_key(|open| {
+                let started_ns = here.get(&open.pid).map_or(u64::MAX, |known| known.started_ns);
+                (started_ns, open.pid, open.descriptor)
+            });
         }
         for (pid, known) in std::mem::replace(&mut self.by_pid, here) {
             self.bury(pid, known);
@@ -60,8 +68,16 @@ impl Processes {
     /// All processes that have this socket open, the one that started first at the front: the parent before the workers
     /// that inherited from it.
     pub fn holders(&self, inode: u64) -> impl Iterator<Item = &Known> {
-        let pids = if inode == 0 { None } else { self.by_inode.get(&inode) };
-        pids.into_iter().flatten().filter_map(|pid| self.by_pid.get(pid))
+        let mut before = None;
+        self.descriptors(inode)
+            .filter(move |(known, _)| before.replace(known.process.pid) != Some(known.process.pid))
+            .map(|(known, _)| known)
+    }
+
+    /// The same with the number of the open file, once for each: a process may have opened it several times.
+    pub fn descriptors(&self, inode: u64) -> impl Iterator<Item = (&Known, u32)> {
+        let all = if inode == 0 { None } else { self.by_inode.get(&inode) };
+        all.into_iter().flatten().filter_map(|open| Some((self.by_pid.get(&open.pid)?, open.descriptor)))
     }
 
     /// Who has this socket open: of several, the one that started first.
@@ -128,6 +144,13 @@ mod tests {
         let mut processes = Processes::default();
         processes.refresh();
         assert_eq!(processes.owner(inode).unwrap().pid, std::process::id());
+        let copy = listener.try_clone().unwrap();
+        processes.refresh();
+        let numbers: Vec<_> = processes.descriptors(inode).map(|(_, number)| number).collect();
+        let mut expected = [&listener, &copy].map(|one| u32::try_from(one.as_raw_fd()).unwrap());
+        expected.sort_unstable();
+        assert_eq!(numbers, expected);
+        assert_eq!(processes.holders(inode).count(), 1);
         assert_eq!(processes.owner(0), None, "0 is no socket's number");
     }
 

@@ -4,6 +4,8 @@
 //! for theirs, the figures come in the next line. Where the terminal is narrow, what a connection was
 //! for, its retransmissions and its RTT come in a second line of its own.
 
+use std::fmt::Write as _;
+
 use synfin_flow::{Close, Connection, Open};
 use synfin_wire::Side;
 
@@ -125,6 +127,10 @@ pub(crate) fn write(
     let again = Side::BOTH.map(|side| connection.endpoint(side).sent.retransmitted).iter().sum::<u64>();
     let rtt = connection.rtt().map(|rtt| Duration::compact(rtt.median_ns, glyphs));
     scratch.clear();
+    if connection.namespace != 0 {
+        // Writing to a string never fails.
+        let _ = write!(scratch, "net:{} ", connection.namespace);
+    }
     write_purpose(scratch, connection, LONGEST_TARGET, glyphs);
 
     let mut line = Line::new(out, style);

@@ -149,6 +149,8 @@ pub struct Owner {
 pub struct Note<'a> {
     /// When, in nanoseconds since the Unix epoch (UTC).
     pub at_ns: u64,
+    /// Network namespace in which it happened: its inode number (0: unknown, or the only one).
+    pub namespace: u64,
     /// Address of the endpoint that sent the packet.
     pub local: SocketAddr,
     /// Address of the other end.

@@ -2,12 +2,21 @@
 //!
 //! Without it everything works as well: states are inferred from packets, and processes are not named.
 
-use synfin_capture::{Live, Record};
+use synfin_capture::{Interface, Record};
 
 use crate::failure::Failure;
 #[cfg(feature = "kernel")]
 use crate::kernel::{self, fuse::Fuse};
 use crate::session::Session;
+
+#[cfg(feature = "kernel")]
+pub(crate) use synfin_kernel::Scope;
+
+/// Built without the kernel's side: there is one namespace, and it is this one.
+#[cfg(not(feature = "kernel"))]
+pub(crate) enum Scope {
+    Own,
+}
 
 /// Built without the kernel's side: there never is one.
 #[cfg(not(feature = "kernel"))]
@@ -23,15 +32,15 @@ pub(crate) struct Beside {
 impl Beside {
     /// Asks the kernel. Before the capture begins: what is told too early does no harm, and what is missed does.
     #[cfg(feature = "kernel")]
-    pub(crate) fn open(filter: &str, forks: bool) -> Self {
-        match Fuse::open(filter, forks) {
+    pub(crate) fn open(filter: &str, forks: bool, scope: Scope) -> Self {
+        match Fuse::open(filter, forks, scope) {
             Ok(fuse) => Self { fuse: Some(fuse), missing: String::new() },
             Err(error) => Self { fuse: None, missing: error.to_string() },
         }
     }
 
     #[cfg(not(feature = "kernel"))]
-    pub(crate) fn open(_filter: &str, _forks: bool) -> Self {
+    pub(crate) fn open(_filter: &str, _forks: bool, _scope: Scope) -> Self {
         Self { fuse: None, missing: "this program was built without the kernel's side".to_owned() }
     }
 
@@ -92,30 +101,30 @@ impl Beside {
     pub(crate) fn on_time(
         &mut self,
         seen_until_ns: u64,
-        live: &Live,
+        interfaces: &[Interface],
         session: &mut Session,
     ) -> Result<u64, Failure> {
         match &mut self.fuse {
             None => {
-                let _ = (live, session);
+                let _ = (interfaces, session);
                 Ok(seen_until_ns)
             }
             #[cfg(feature = "kernel")]
-            Some(fuse) => Ok(fuse.advance(live.interfaces(), session)?.min(seen_until_ns)),
+            Some(fuse) => Ok(fuse.advance(interfaces, session)?.min(seen_until_ns)),
             #[cfg(not(feature = "kernel"))]
             Some(never) => match *never {},
         }
     }
 
     /// No packet will follow.
-    pub(crate) fn finish(&mut self, live: &Live, session: &mut Session) -> Result<(), Failure> {
+    pub(crate) fn finish(&mut self, interfaces: &[Interface], session: &mut Session) -> Result<(), Failure> {
         match &mut self.fuse {
             None => {
-                let _ = (live, session);
+                let _ = (interfaces, session);
                 Ok(())
             }
             #[cfg(feature = "kernel")]
-            Some(fuse) => fuse.finish(live.interfaces(), session),
+            Some(fuse) => fuse.finish(interfaces, session),
             #[cfg(not(feature = "kernel"))]
             Some(never) => match *never {},
         }

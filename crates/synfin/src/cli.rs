@@ -98,7 +98,8 @@ pub(crate) struct ReadArgs {
     sudo synfin trace -i lo 'tcp port 8080'           packets, and a ladder each\n  \
     sudo synfin trace -i lo -- curl http://localhost/ the connections of a command\n  \
     sudo synfin trace -w trace.pcapng port 443        keep packets for Wireshark\n  \
-    sudo synfin trace --show connections              a line each, once it is over\n\n\
+    sudo synfin trace --show connections              a line each, once it is over\n  \
+    sudo synfin trace --netns 811                     in the network namespace of process 811\n\n\
     FILTER is libpcap's filter language (see pcap-filter(7)). Ctrl-C ends the trace, and nothing is lost.\n\n\
     To capture without sudo, once:\n  \
     sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v synfin)\"\n\n\
@@ -128,6 +129,9 @@ pub(crate) struct TraceArgs {
     /// Also capture packets that are not addressed to this machine
     #[arg(long)]
     pub(crate) promiscuous: bool,
+    #[cfg(feature = "kernel")]
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
     #[command(flatten)]
     pub(crate) view: ViewArgs,
 }
@@ -147,7 +151,7 @@ pub(crate) struct DemoArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Exit status: 0 everything works, 1 something is missing, 2 an error.")]
 pub(crate) struct DoctorArgs {
-    /// Say what is lost without each thing, and what it gives
+    /// Say of what works, too, what would be lost without it
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }

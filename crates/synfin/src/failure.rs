@@ -125,6 +125,14 @@ pub(crate) fn usage(rendered: &str, command: Option<&str>) -> Failure {
     Failure::from(anyhow::Error::msg(what)).with_hint(hints.join("\nhint: "))
 }
 
+/// A command that asks Linux's own TCP, in a program that was built without that side.
+#[cfg(not(feature = "kernel"))]
+pub(crate) fn not_built_in(command: &str) -> Failure {
+    let error =
+        anyhow::anyhow!("there is no synfin {command} here: this program was built without the kernel side");
+    Failure::from(error).with_hint("on Linux, with clang, and without --no-default-features: make install")
+}
+
 /// Writing packets failed.
 pub(crate) fn write(error: WriteError) -> Failure {
     let is_full = error.source.kind() == io::ErrorKind::StorageFull;

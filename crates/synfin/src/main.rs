@@ -12,6 +12,7 @@ mod interrupt;
 mod kernel;
 mod output;
 mod progress;
+mod rights;
 mod session;
 mod targets;
 mod told;
@@ -75,6 +76,11 @@ fn usage(error: &clap::Error) -> ExitCode {
         return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
     }
     let meant = std::env::args().nth(1);
+    #[cfg(not(feature = "kernel"))]
+    if let Some(name @ ("states" | "sockets")) = meant.as_deref() {
+        failure::not_built_in(name).print();
+        return ExitCode::from(2);
+    }
     let command = meant.as_deref().filter(|name| Cli::command().find_subcommand(name).is_some());
     failure::usage(&error.render().to_string(), command).print();
     ExitCode::from(2)

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use synfin_capture::{Block, BlockKind, Record, Writer};
+use synfin_capture::{Block, BlockKind, Interface, Record, Writer};
 use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
 use synfin_view::{Show, View, footer};
-use synfin_wire::{Loss, Observation, Side, StateChange};
+use synfin_wire::{InterfaceId, Loss, Observation, Side, StateChange};
 
 use crate::cli::{Checksums, ViewArgs};
 use crate::comments::Comments;
@@ -21,6 +21,9 @@ use crate::told;
 /// Packets that are kept for the ladder of one connection; of longer ones the middle is left out.
 const KEPT_PACKETS: usize = 100_000;
 
+/// No machine has as many interfaces; a file that claims so is not asked where they lie.
+const MAX_INTERFACES: usize = 1 << 16;
+
 /// What is done with every record.
 pub(crate) struct Session {
     tracker: Tracker,
@@ -31,6 +34,8 @@ pub(crate) struct Session {
     told: Vec<u8>,
     style: synfin_view::Style,
     is_quiet: bool,
+    /// By the numbers of interfaces.
+    interfaces_seen: Vec<bool>,
 }
 
 /// How long connections that are over are kept.
@@ -81,6 +86,7 @@ impl Session {
             told: Vec::new(),
             style: output::style(args, io::IsTerminal::is_terminal(&io::stderr())),
             is_quiet: args.quiet,
+            interfaces_seen: Vec::new(),
         })
     }
 
@@ -136,6 +142,7 @@ impl Session {
 
     pub(crate) fn on_record(&mut self, record: &Record<'_>) -> Result<(), Failure> {
         let observation = Observation::Frame(record.frame);
+        self.on_interface(record.frame.interface, record.interface);
         self.write_told()?;
         self.read_told(record.blocks);
         match &mut self.writer {
@@ -156,6 +163,21 @@ impl Session {
             }
         }
         self.check_output()
+    }
+
+    /// Frames may come by this interface: where it is said to lie in a namespace, so do its connections.
+    pub(crate) fn on_interface(&mut self, id: InterfaceId, interface: &Interface) {
+        let position = id.0 as usize;
+        if position >= self.interfaces_seen.len() && position < MAX_INTERFACES {
+            self.interfaces_seen.resize(position + 1, false);
+        }
+        match self.interfaces_seen.get_mut(position) {
+            Some(is_seen @ false) => *is_seen = true,
+            _ => return,
+        }
+        if let Some(namespace) = interface.description.as_deref().and_then(told::namespace_of) {
+            self.tracker.assign_namespace(id, namespace);
+        }
     }
 
     /// Somebody who knows tells of a state.

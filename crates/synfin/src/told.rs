@@ -9,10 +9,12 @@
 //! item     kind (1 byte), length of what follows (2), fields
 //! state    kind 1: at_ns (8), namespace (8), cookie (8), local, remote, from (1), to (1), process
 //! owner    kind 2: at_ns (8), namespace (8), cookie (8), local, remote, process
-//! note     kind 3: at_ns (8), local, remote, what (1), has seq (1), seq (4), reason (the rest, UTF-8)
+//! note     kind 3: at_ns (8), namespace (8), local, remote, what (1), has seq (1), seq (4), reason (the rest, UTF-8)
 //! address  family (1: 4 or 6), IP address (16, IPv4 in the first 4), port (2)
 //! process  pid (4; 0: not known), name (16)
 //! ```
+//!
+//! Of a capture in several network namespaces, the description of each interface says in which one it lies.
 //!
 //! All numbers are little-endian. Items of a kind that is not known are passed over, and so are fields behind those that
 //! are; blocks of another version are left alone.
@@ -23,6 +25,20 @@ use synfin_capture::{Block, BlockKind};
 use synfin_wire::{
     Note, NoteKind, Observation, Owner, Process, ProcessName, SeqNumber, SocketId, Source, State, StateChange,
 };
+
+/// What the description of an interface begins with in a capture of several network namespaces; a number follows.
+const NAMESPACE: &str = "network namespace ";
+
+/// The description of an interface in this network namespace.
+#[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "there is but one without the kernel's side"))]
+pub(crate) fn describe_namespace(namespace: u64) -> String {
+    format!("{NAMESPACE}{namespace}")
+}
+
+/// The network namespace that the description of an interface tells.
+pub(crate) fn namespace_of(description: &str) -> Option<u64> {
+    description.strip_prefix(NAMESPACE)?.parse().ok()
+}
 
 const MAGIC: &[u8; 8] = b"synfin\x01\0";
 
@@ -56,8 +72,9 @@ pub(crate) fn encode(observation: &Observation<'_>, block: &mut Vec<u8>) {
             OWNER
         }
         Observation::Note(note) => {
-            let Note { at_ns, local, remote, kind, seq, reason } = *note;
+            let Note { at_ns, namespace, local, remote, kind, seq, reason } = *note;
             fields.extend(at_ns.to_le_bytes());
+            fields.extend(namespace.to_le_bytes());
             put_ends(&mut fields, local, remote);
             fields.push(match kind {
                 NoteKind::Retransmit => 1,
@@ -220,7 +237,8 @@ impl<'a> Fields<'a> {
     }
 
     fn note(&mut self) -> Option<Note<'a>> {
-        let (at_ns, local, remote) = (self.long()?, self.address()?, self.address()?);
+        let (at_ns, namespace) = (self.long()?, self.long()?);
+        let (local, remote) = (self.address()?, self.address()?);
         let kind = match self.byte()? {
             1 => NoteKind::Retransmit,
             2 => NoteKind::ResetSent,
@@ -230,7 +248,7 @@ impl<'a> Fields<'a> {
         let has_seq = self.byte()? != 0;
         let seq = SeqNumber(u32::from_le_bytes(self.take()?));
         let reason = str::from_utf8(self.0).ok()?;
-        Some(Note { at_ns, local, remote, kind, seq: has_seq.then_some(seq), reason })
+        Some(Note { at_ns, namespace, local, remote, kind, seq: has_seq.then_some(seq), reason })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be captured on.
 
 use std::net::IpAddr;
+use std::os::fd::AsRawFd;
 
 use crate::LiveError;
 use crate::filter::libpcap_message;
@@ -39,15 +40,20 @@ pub fn interfaces() -> Result<Vec<Available>, LiveError> {
     Ok(available.collect())
 }
 
-/// The name of the interface with this index, in the network namespace of this thread.
-pub(super) fn name_of_index(index: u32) -> Option<String> {
-    let mut name = [0 as libc::c_char; libc::IF_NAMESIZE];
+/// The name of the interface with this index, in the network namespace that the socket is of: a capture may have been
+/// opened in another one than that of this thread (netdevice(7)).
+pub(super) fn name_of_index(socket: &impl AsRawFd, index: u32) -> Option<String> {
     #[expect(unsafe_code, reason = "the standard library does not know interface indices")]
-    // SAFETY: `name` has the length that the function asks for.
-    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
-    if found.is_null() {
-        return None;
-    }
+    // SAFETY: All bytes of the structure may be zero. The call reads and writes it, and nothing else; of its union it
+    // reads the index, which was written here. The descriptor is borrowed from what owns it.
+    let name = unsafe {
+        let mut request: libc::ifreq = std::mem::zeroed();
+        request.ifr_ifru.ifru_ifindex = libc::c_int::try_from(index).ok()?;
+        if libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFNAME as _, &raw mut request) < 0 {
+            return None;
+        }
+        request.ifr_name
+    };
     let bytes: Vec<u8> = name.iter().map(|&c| c.cast_unsigned()).take_while(|&byte| byte != 0).collect();
     String::from_utf8(bytes).ok()
 }

@@ -2,7 +2,9 @@
 
 use synfin_flow::{Config, StateEntry, Tracker};
 use synfin_wire::State::{self, *};
-use synfin_wire::{Observation, Process, ProcessName, Side, SocketId, Source, StateChange};
+use synfin_wire::{
+    Frame, InterfaceId, Observation, Process, ProcessName, Side, SocketId, Source, StateChange,
+};
 
 use crate::story::Story;
 use crate::wire::Wire;
@@ -130,4 +132,38 @@ fn the_end_of_a_time_wait_before_is_no_part_of_a_connection() {
     // The same before the first packet.
     let early: Vec<_> = [(1, TimeWait, Closed)].iter().chain(&own).copied().collect();
     assert_eq!(names(story(&early)), [Closed, SynSent, Established, FinWait1, FinWait2, TimeWait]);
+}
+
+/// 127.0.0.1 with the same ports, at the same time, in two namespaces.
+#[test]
+fn namespaces_are_apart_where_it_is_said_which_interface_lies_in_which() {
+    for is_said in [false, true] {
+        let wire = Wire::script(EXCHANGE);
+        let mut tracker = Tracker::new(Config::default());
+        if is_said {
+            tracker.assign_namespace(InterfaceId(0), 10);
+            tracker.assign_namespace(InterfaceId(1), 20);
+        }
+        let mut story = Story::default();
+        // Told in one of them only.
+        let mut told = change(&wire, Side::Client, wire.frames[0].frame(1).at_ns - 1, Closed, SynSent);
+        told.socket.namespace = 20;
+        tracker.observe(&Observation::StateChange(told), &mut story);
+        for (number, frame) in (1..).zip(&wire.frames) {
+            for interface in [InterfaceId(0), InterfaceId(1)] {
+                let frame = Frame { interface, ..frame.frame(number) };
+                tracker.observe(&Observation::Frame(frame), &mut story);
+            }
+        }
+        let summary = tracker.finish(&mut story);
+        let namespaces: Vec<_> = story.connections.iter().map(|one| one.namespace).collect();
+        let sources: Vec<_> = story.connections.iter().map(|one| one.client.states[1].source).collect();
+        if is_said {
+            assert_eq!((namespaces, summary.duplicates), (vec![10, 20], 0));
+            assert_eq!(sources, [Source::Packet, Source::Kernel]);
+        } else {
+            assert_eq!((namespaces, summary.duplicates), (vec![0], 7));
+            assert_eq!(sources, [Source::Kernel]);
+        }
+    }
 }

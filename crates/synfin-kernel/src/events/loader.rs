@@ -42,7 +42,10 @@ pub(super) fn load(options: &EventOptions) -> Result<(Ebpf, Vec<Capability>), Ev
     for probe in probes::ALL.into_iter().filter(|probe| is_asked(probe)) {
         let status = if std::ptr::eq(probe, &timer::PROBE) && timers.is_none() {
             let why = "the addresses of the kernel's functions are hidden (kernel.kptr_restrict)";
-            Status::missing_but(why, "sudo sysctl kernel.kptr_restrict=1")
+            Status::missing_but(
+                why,
+                "run as root, or with cap_syslog as well; where it is 2: sudo sysctl kernel.kptr_restrict=1",
+            )
         } else {
             attach(&mut ebpf, &btf, probe)
         };

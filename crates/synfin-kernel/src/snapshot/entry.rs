@@ -37,6 +37,8 @@ const CGROUP: u16 = 21;
 pub struct Socket {
     /// Namespace and cookie; the same as in events.
     pub id: SocketId,
+    /// Whether it is a socket of IPv6, be its addresses those of IPv4.
+    pub is_ipv6: bool,
     /// Its own address, IPv4-mapped IPv6 as IPv4.
     pub local: SocketAddr,
     /// The other end's; unspecified for a listener.
@@ -120,6 +122,7 @@ pub(super) fn parse(bytes: &[u8], namespace: u64) -> Option<Socket> {
     let left = Duration::from_millis(u64::from(u32_at(bytes, 52)?));
     let mut socket = Socket {
         id: SocketId { namespace, cookie },
+        is_ipv6: u8_at(bytes, 0)? == AF_INET6,
         local: address(8, 4)?,
         remote: address(24, 6)?,
         state: state::from_kernel(u8_at(bytes, 1)?)?,

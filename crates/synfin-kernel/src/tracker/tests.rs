@@ -81,6 +81,7 @@ fn text(reports: &[Report]) -> Vec<String> {
 fn listed(subject: Subject, state: State) -> Socket {
     Socket {
         id: subject.socket,
+        is_ipv6: false,
         local: subject.local,
         remote: subject.remote,
         state,

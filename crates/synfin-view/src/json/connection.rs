@@ -10,6 +10,8 @@ pub(super) struct Object<'a> {
     id: u64,
     client: Address,
     server: Address,
+    #[serde(skip_serializing_if = "is_zero")]
+    netns: u64,
     start_ns: u64,
     end_ns: u64,
     first_packet: u64,
@@ -25,6 +27,11 @@ pub(super) struct Object<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<Note<'a>>,
     zeek: Zeek<'a>,
+}
+
+/// Where there is but one namespace, nothing is said of it.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize)]
@@ -164,6 +171,7 @@ impl<'a> From<&'a Connection> for Object<'a> {
             id: connection.id,
             client: Address::from(&connection.client),
             server: Address::from(&connection.server),
+            netns: connection.namespace,
             start_ns: connection.start_ns,
             end_ns: connection.end_ns,
             first_packet: connection.first_packet,

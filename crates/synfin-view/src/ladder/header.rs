@@ -30,6 +30,14 @@ pub(super) fn write(out: &mut String, connection: &Connection, style: &Style) {
         }
         line.put(glyphs.to).skip(2).put(&server);
     });
+    if connection.namespace != 0 {
+        let namespace = format!("net:{}", connection.namespace);
+        if line.left() < namespace.len() + 2 {
+            line.end();
+            line.skip(2);
+        }
+        line.skip(2).put(&namespace);
+    }
     if !purpose.is_empty() {
         if line.left() < width(&purpose, style.unicode) + SEPARATOR {
             line.end();

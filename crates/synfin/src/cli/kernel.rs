@@ -10,11 +10,11 @@ use crate::kernel::span;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    sudo synfin states                                  every change on this machine, existing sockets first\n  \
+    sudo synfin states                                  every change, after the sockets that are there\n  \
     sudo synfin states tcp port 8080                    of these connections only\n  \
     sudo synfin states --summary --duration 10s         how many changes, how long in each state\n  \
     sudo synfin states --format json > states.jsonl     for programs\n  \
-    sudo synfin states --netns 811                      in the network namespace of a process: a container\n\n\
+    sudo synfin states --netns 811                      in the network namespace of process 811\n\n\
     FILTER has the words of the capture language that make sense of a socket: tcp, ip, ip6, host, net, port, \
     portrange, src (this end), dst (the other end), and, or, not, parentheses.\n\n\
     Exit status: 0 fine, 1 nothing matched, 2 an error.")]
@@ -36,16 +36,16 @@ pub(crate) struct StatesArgs {
     /// Times of day instead of seconds since the beginning
     #[arg(long)]
     pub(crate) clock: bool,
-    #[command(flatten)]
-    pub(crate) print: PrintArgs,
     /// Room for events in the kernel, in MiB: more of it rides out bursts
     #[arg(short = 'B', long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) buffer: u32,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
 }
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    sudo synfin sockets -antpl                          listeners, as netstat shows them\n  \
+    sudo synfin sockets -ntpl                           listeners, as netstat shows them\n  \
     sudo synfin sockets -antp port 8080                 all sockets of a port, with their processes\n  \
     synfin sockets -a --watch                           again every two seconds\n\n\
     The letters are netstat's. FILTER: as for synfin states.\n\n\
@@ -63,14 +63,22 @@ pub(crate) struct SocketsArgs {
     /// Show the processes
     #[arg(short, long)]
     pub(crate) processes: bool,
-    /// Numeric addresses: always so, taken for the habit's sake
+    /// Numbers instead of the names in /etc/hosts and /etc/services
     #[arg(short, long)]
     pub(crate) numeric: bool,
     /// TCP: always so, taken for the habit's sake
     #[arg(short, long)]
     pub(crate) tcp: bool,
-    /// Again and again, after so much time
-    #[arg(short, long, value_name = "TIME", num_args = 0..=1, default_missing_value = "2s", value_parser = span::parse)]
+    /// Again and again, after so much time (2s where none is given)
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2s",
+        value_parser = span::parse
+    )]
     pub(crate) watch: Option<Duration>,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,

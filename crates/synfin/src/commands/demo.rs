@@ -12,11 +12,12 @@ use synfin_capture::{Live, LiveError, LiveOptions, Poll, Reader, Record};
 use synfin_view::View;
 
 use crate::Outcome;
-use crate::beside::Beside;
+use crate::beside::{Beside, Scope};
 use crate::cli::{Checksums, DemoArgs};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
+use crate::rights::{self, Needs};
 use crate::session::{Linger, Session};
 use crate::targets;
 use exchange::{Exchange, Server};
@@ -25,7 +26,7 @@ use exchange::{Exchange, Server};
 const MAX_TIME: Duration = Duration::from_secs(4);
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
-    let server = Server::start().context("cannot start a server on loopback")?;
+    let server = Server::bind().context("cannot start a server on loopback")?;
     let path = target(args.write.as_deref())?;
     let show = output::show(&args.view, View::Ladder.into());
     targets::check(&[], Some(&path), args.view.output.as_deref())?;
@@ -38,13 +39,16 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
             eprintln!("{text}");
         }
     };
-    let beside = Beside::open(&options.filter, false);
+    let beside = Beside::open(&options.filter, false, Scope::Own);
     match Live::open(&options) {
         Ok(live) => {
             say(&format!(
                 "An HTTP server on {}, a client, and the packets between them, live:\n",
                 server.address()
             ));
+            // Both ends are this very process: nobody else is looked at.
+            let needs = Needs { events: beside.is_there(), ..Needs::default() };
+            rights::keep_only(needs, args.view.verbose);
             trace(live, beside, &server, &mut session)?;
         }
         Err(error) => {
@@ -84,7 +88,7 @@ fn trace(mut live: Live, mut beside: Beside, server: &Server, session: &mut Sess
                 false
             }
             Poll::Idle => {
-                beside.on_time(u64::MAX, &live, session)?;
+                beside.on_time(u64::MAX, live.interfaces(), session)?;
                 true
             }
             Poll::End => break,
@@ -95,7 +99,7 @@ fn trace(mut live: Live, mut beside: Beside, server: &Server, session: &mut Sess
             stopper.stop();
         }
     }
-    beside.finish(&live, session)?;
+    beside.finish(live.interfaces(), session)?;
     while let Some(loss) = live.poll_loss() {
         session.on_loss(&loss);
     }

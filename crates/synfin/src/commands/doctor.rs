@@ -1,113 +1,165 @@
-//! `synfin doctor`: what works on this machine, what does not, and what to type.
+//! `synfin doctor`: what works on this machine, what does not, what that costs, and what to type.
+//!
+//! Nothing is concluded from versions or settings that can be tried out: captures are opened, programs loaded, sockets
+//! listed.
 
-use std::fmt::Write as _;
+mod limits;
+mod report;
+
 use std::io::{self, Write as _};
 
-use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 use synfin_capture::{Live, LiveError, LiveOptions, interfaces};
 
 use crate::Outcome;
 use crate::cli::DoctorArgs;
-use crate::failure::Failure;
-
-/// Below so many open files, a server under test runs out of them before synfin has anything to show.
-const FEW_FILES: u64 = 4_096;
-
-/// What was found, as text.
-struct Report {
-    text: String,
-    missing: usize,
-    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "details are the kernel's"))]
-    is_verbose: bool,
-}
+use crate::failure::{Failure, quoted};
+use report::{Report, Thing};
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome, Failure> {
-    let mut report = Report { text: String::new(), missing: 0, is_verbose: args.verbose };
+    let mut report = Report::new(args.verbose);
     system(&mut report);
+    privileges(&mut report);
     capturing(&mut report);
     kernel(&mut report);
-    limits(&mut report);
-    let last = match report.missing {
-        0 => "everything works".to_owned(),
-        1 => "1 thing is missing".to_owned(),
-        n => format!("{n} things are missing"),
-    };
-    report.line(&last);
-    io::stdout().write_all(report.text.as_bytes())?;
-    Ok(if report.missing == 0 { Outcome::Fine } else { Outcome::Nothing })
+    limits::look(&mut report);
+    let missing = report.missing();
+    io::stdout().write_all(report.finish().as_bytes())?;
+    Ok(if missing == 0 { Outcome::Fine } else { Outcome::Nothing })
 }
 
-impl Report {
-    fn line(&mut self, text: &str) {
-        self.text += text;
-        self.text.push('\n');
-    }
-
-    fn title(&mut self, text: &str) {
-        self.line(text);
-    }
-
-    fn works(&mut self, name: &str, detail: &str) {
-        let line = format!("  ok       {name:<14} {detail}");
-        self.line(line.trim_end());
-    }
-
-    /// What is missing, why, what that costs, and what to type.
-    fn misses(&mut self, name: &str, why: &str, without: &str, hint: Option<&str>) {
-        self.missing += 1;
-        let _ = writeln!(self.text, "  MISSING  {name:<14} {why}");
-        if !without.is_empty() {
-            let _ = writeln!(self.text, "{:26}without it: {without}", "");
-        }
-        if let Some(hint) = hint {
-            let _ = writeln!(self.text, "{:26}hint: {hint}", "");
-        }
-    }
+/// This program, as a shell takes it.
+fn program() -> String {
+    let path = std::env::current_exe().map_or_else(|_| "synfin".into(), |path| path.display().to_string());
+    quoted(&path)
 }
 
 fn system(report: &mut Report) {
     let uname = rustix::system::uname();
     let text = |field: &std::ffi::CStr| field.to_string_lossy().into_owned();
+    let user = match rustix::process::geteuid() {
+        user if user.is_root() => "root".to_owned(),
+        user => format!("user {}", user.as_raw()),
+    };
     report.title(&format!(
-        "synfin {} on {} {} ({})",
+        "synfin {} on {} {} ({}), as {user}",
         env!("CARGO_PKG_VERSION"),
         text(uname.sysname()),
         text(uname.release()),
-        text(uname.machine())
+        text(uname.machine()),
     ));
-    let user = if rustix::process::geteuid().is_root() { "root" } else { "not root" };
-    report.works("user", user);
 }
 
-/// Opens a capture, and closes it.
-fn capturing(report: &mut Report) {
-    report.title("\nPackets");
-    let found = match interfaces() {
-        Ok(found) => found,
+/// Capabilities, by what they are for (capabilities(7)).
+const PRIVILEGES: [(&str, CapabilitySet, &str, &str); 8] = [
+    ("cap_net_raw", CapabilitySet::NET_RAW, "captures packets", "trace and demo cannot capture"),
+    (
+        "cap_net_admin",
+        CapabilitySet::NET_ADMIN,
+        "lets programs look at the network, and capture promiscuously",
+        "no kernel events",
+    ),
+    (
+        "cap_bpf",
+        CapabilitySet::BPF,
+        "loads programs into the kernel",
+        "no kernel events: no states, no reasons",
+    ),
+    (
+        "cap_perfmon",
+        CapabilitySet::PERFMON,
+        "lets these programs look at the kernel's data",
+        "no kernel events",
+    ),
+    (
+        "cap_sys_ptrace",
+        CapabilitySet::SYS_PTRACE,
+        "tells which process holds which socket, for processes of others",
+        "sockets -p and the others name only your own processes",
+    ),
+    (
+        "cap_dac_read_search",
+        CapabilitySet::DAC_READ_SEARCH,
+        "lists the open files of processes of others",
+        "sockets -p and the others name only your own processes",
+    ),
+    (
+        "cap_sys_admin",
+        CapabilitySet::SYS_ADMIN,
+        "enters other network namespaces",
+        "no --netns and no --all-netns, and request sockets are told of late where control groups are not mounted",
+    ),
+    (
+        "cap_syslog",
+        CapabilitySet::SYSLOG,
+        "finds the timers that end TIME-WAIT and SYN-RECEIVED among the kernel's functions",
+        "these ends are inferred, from Linux's defaults",
+    ),
+];
+
+/// The capabilities in effect. All of them but what is needed to read are given up once the sources are open.
+fn privileges(report: &mut Report) {
+    report.title("\nPrivileges");
+    let effective = match capabilities(None) {
+        Ok(sets) => sets.effective,
         Err(error) => {
-            report.misses("interfaces", &error.to_string(), "there is nothing to capture on", None);
-            return;
+            let thing = Thing { name: "capabilities", gives: "what this process may do", without: "" };
+            return report.misses(thing, &error.to_string(), None);
         }
     };
-    let names: Vec<_> = found.iter().map(|interface| interface.name.as_str()).collect();
-    report.works("interfaces", &names.join(", "));
-    for name in ["any", "lo"] {
+    let names: Vec<_> = PRIVILEGES.iter().map(|(name, ..)| *name).collect();
+    let hint = if rustix::process::geteuid().is_root() {
+        "root lacks them here: a container has them with --privileged, or with --cap-add for each".to_owned()
+    } else {
+        format!("sudo synfin …, or once: sudo setcap {}+ep {}", names.join(","), program())
+    };
+    let mut is_first = true;
+    for (name, capability, gives, without) in PRIVILEGES {
+        let thing = Thing { name, gives, without };
+        if effective.contains(capability) {
+            report.works(thing, "");
+        } else {
+            // The same for all of them, so once.
+            report.misses(thing, "", is_first.then_some(hint.as_str()));
+            is_first = false;
+        }
+    }
+}
+
+/// Opens captures, and closes them.
+fn capturing(report: &mut Report) {
+    report.title("\nPackets");
+    let thing = Thing {
+        name: "interfaces",
+        gives: "what can be captured on",
+        without: "there is nothing to capture on; files can be read",
+    };
+    match interfaces() {
+        Ok(found) => {
+            let describe = |interface: &synfin_capture::Available| {
+                let state = if interface.is_up { "" } else { " (down)" };
+                format!("{}{state}", interface.name)
+            };
+            report.works(thing, &found.iter().map(describe).collect::<Vec<_>>().join(", "));
+        }
+        Err(error) => return report.misses(thing, &error.to_string(), None),
+    }
+    for (name, gives) in [("any", "capturing on all interfaces at once"), ("lo", "capturing on loopback")] {
+        let thing = Thing { name, gives, without: "files can be read, but nothing captured there" };
         match Live::open(&LiveOptions::new(name)) {
-            Ok(live) => report.works(name, &format!("{}, stamps: {}", live.link(), live.resolution())),
+            Ok(live) => report.works(thing, &format!("{}, stamps: {}", live.link(), live.resolution())),
             Err(error) => {
                 let hint = match &error {
-                    LiveError::NoPermission { .. } => Some(
-                        "run as root, or: sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v synfin)\"",
-                    ),
-                    LiveError::InterfaceDown { .. } => Some("sudo ip link set lo up"),
+                    LiveError::NoPermission { .. } => Some(format!(
+                        "sudo synfin …, or once: sudo setcap cap_net_raw,cap_net_admin+ep {}",
+                        program()
+                    )),
+                    LiveError::InterfaceDown { interface } => {
+                        Some(format!("sudo ip link set {interface} up"))
+                    }
                     _ => None,
                 };
-                report.misses(
-                    name,
-                    &error.to_string(),
-                    "files can be read, but nothing captured there",
-                    hint,
-                );
+                report.misses(thing, &error.to_string(), hint.as_deref());
             }
         }
     }
@@ -118,12 +170,19 @@ fn kernel(report: &mut Report) {
     use synfin_kernel::{Capabilities, Status};
 
     report.title("\nThe kernel's TCP");
+    let thing = Thing {
+        name: "built in",
+        gives: "states, sockets and owners from Linux itself; clang was needed to build this, and is not to run it",
+        without: "",
+    };
+    report.works(thing, "");
     for capability in Capabilities::probe().iter() {
+        let thing = Thing { name: capability.name, gives: capability.gives, without: capability.without };
         match &capability.status {
-            Status::Works if report.is_verbose => report.works(capability.name, capability.gives),
-            Status::Works => report.works(capability.name, ""),
+            Status::Works => report.works(thing, ""),
             Status::Missing { why, hint } => {
-                report.misses(capability.name, why, capability.without, *hint);
+                let hint = hint.map(|hint| hint.replace("PROGRAM", &program()));
+                report.misses(thing, why, hint.as_deref());
             }
         }
     }
@@ -132,31 +191,14 @@ fn kernel(report: &mut Report) {
 #[cfg(not(feature = "kernel"))]
 fn kernel(report: &mut Report) {
     report.title("\nThe kernel's TCP");
+    let thing = Thing {
+        name: "built in",
+        gives: "states, sockets and owners from Linux itself",
+        without: "states are inferred from packets, no processes named, and there are no synfin states and sockets",
+    };
     report.misses(
-        "kernel side",
-        "this program was built without it",
-        "states are inferred from packets, and no processes named",
-        Some("build it with its default features, on Linux with clang"),
+        thing,
+        "this program was built without it (--no-default-features)",
+        Some("on Linux, with clang: cargo install --path crates/synfin"),
     );
-}
-
-fn limits(report: &mut Report) {
-    report.title("\nLimits");
-    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    if files < FEW_FILES {
-        // Worth knowing, but nothing of ours fails for it.
-        report.works("open files", &format!("{files} (few, for a server with many connections: ulimit -n)"));
-    } else {
-        report.works("open files", &files.to_string());
-    }
-    for (name, path) in [
-        ("ports", "/proc/sys/net/ipv4/ip_local_port_range"),
-        ("accept queue", "/proc/sys/net/core/somaxconn"),
-        ("TIME-WAITs", "/proc/sys/net/ipv4/tcp_max_tw_buckets"),
-    ] {
-        if let Ok(value) = std::fs::read_to_string(path) {
-            report.works(name, &value.split_whitespace().collect::<Vec<_>>().join(" to "));
-        }
-    }
-    report.text.push('\n');
 }

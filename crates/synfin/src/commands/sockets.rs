@@ -1,11 +1,12 @@
 //! `synfin sockets`: who is in which state now, with netstat's letters and columns.
 
+mod names;
 mod table;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use synfin_kernel::{Namespace, Processes, Scope, Snapshot, SnapshotError, Socket};
+use synfin_kernel::{Processes, Scope, Snapshot, SnapshotError, Socket};
 use synfin_wire::State;
 
 use crate::Outcome;
@@ -15,8 +16,12 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::kernel::filter::{self, Filter};
 use crate::kernel::json::{self, Object};
+use crate::kernel::namespaces::Labels;
 use crate::kernel::out::Out;
-use crate::kernel::{scope, snapshot_failure};
+use crate::kernel::{has_several, namespaces_of, scope, snapshot_failure};
+use crate::rights::{self, Needs};
+use names::Names;
+use table::Table;
 
 /// Ctrl-C is noticed after this time at the latest.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -26,8 +31,19 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
     let mut out = Out::open(&args.print)?;
     let interrupt = Interrupt::install()?;
     let scope = scope(&args.scope);
+    let table = Table {
+        names: (!args.numeric).then(Names::load),
+        namespaces: has_several(&scope).then(Labels::load),
+        has_processes: args.processes,
+        has_color: out.has_color,
+    };
     let mut processes = Processes::default();
-    let mut shown = 0;
+    let (mut shown, mut has_told) = (0, false);
+    if args.watch.is_some() {
+        let namespaces = scope != Scope::Own;
+        let needs = Needs { processes: args.processes, namespaces, ..Needs::default() };
+        rights::keep_only(needs, args.print.verbose);
+    }
     loop {
         // Sockets first: whose processes are gone by the time these are looked at had nobody to name.
         let mut sockets = take(&scope)?;
@@ -42,8 +58,16 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
         if args.watch.is_some() && out.is_terminal {
             out.buffer.extend_from_slice(b"\x1b[H\x1b[2J\x1b[3J");
         }
-        print(args, &scope, &sockets, &processes, &mut out)?;
+        print(args, &table, &sockets, &processes, &mut out)?;
         out.flush()?;
+        let is_nameless = |socket: &Socket| socket.inode != 0 && processes.owner(socket.inode).is_none();
+        if args.processes && !args.print.quiet && !has_told && sockets.iter().any(is_nameless) {
+            has_told = true;
+            eprintln!("some are of processes that cannot be looked at");
+            if !rustix::process::geteuid().is_root() {
+                eprintln!("hint: sudo {}", command_line());
+            }
+        }
         let Some(every) = args.watch else { break };
         let next = std::time::Instant::now() + every;
         while !interrupt.is_requested() && std::time::Instant::now() < next {
@@ -57,13 +81,8 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
 }
 
 fn take(scope: &Scope) -> Result<Vec<Socket>, Failure> {
-    let namespaces = match scope {
-        Scope::Own => vec![Namespace::Current],
-        Scope::Some(some) => some.clone(),
-        Scope::All => Namespace::all().into_values().collect(),
-    };
     let mut sockets = Vec::new();
-    for namespace in &namespaces {
+    for namespace in &namespaces_of(scope) {
         match Snapshot::take(namespace) {
             Ok(mut snapshot) => sockets.append(&mut snapshot.sockets),
             // Of all namespaces some may end while they are gone through.
@@ -84,7 +103,7 @@ fn is_wanted(args: &SocketsArgs, socket: &Socket) -> bool {
 
 fn print(
     args: &SocketsArgs,
-    scope: &Scope,
+    table: &Table,
     sockets: &[Socket],
     processes: &Processes,
     out: &mut Out,
@@ -99,7 +118,7 @@ fn print(
             let at_ns = jiff::Timestamp::now().as_nanosecond();
             let at_ns = u64::try_from(at_ns).unwrap_or_default();
             for socket in sockets {
-                json::socket(&mut out.buffer, socket, processes.owner(socket.inode), at_ns);
+                json::socket(&mut out.buffer, socket, processes, at_ns);
                 out.end_line()?;
             }
             let counts: Vec<_> =
@@ -110,8 +129,7 @@ fn print(
             object.end();
         }
         KernelFormat::Text => {
-            let tells_namespace = *scope != Scope::Own;
-            table::write(&mut out.buffer, sockets, processes, args.processes, tells_namespace, out.has_color);
+            table.write(&mut out.buffer, sockets, processes);
             if !args.print.quiet {
                 let counts: Vec<_> =
                     states.values().map(|(state, count)| format!("{count} {}", state.linux_name())).collect();

@@ -14,8 +14,10 @@ use crate::commands::trace::command_line;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::kernel::filter::{self, Filter};
+use crate::kernel::namespaces::Labels;
 use crate::kernel::out::Out;
 use crate::kernel::{self, json};
+use crate::rights::{self, Needs};
 use line::Lines;
 use tally::Tally;
 
@@ -27,8 +29,8 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
     let mut events = EventOptions { ring_bytes: args.buffer << 20, ..EventOptions::default() };
     filter.narrow(&mut events);
     let scope = kernel::scope(&args.scope);
-    let tells_namespace =
-        !matches!(&scope, Scope::Own) && !matches!(&scope, Scope::Some(some) if some.len() == 1);
+    let namespaces = kernel::has_several(&scope).then(Labels::load);
+    let is_elsewhere = scope != Scope::Own;
     let options = SessionOptions { events, tracker: TrackerOptions::default(), scope };
     let out = Out::open(&args.print)?;
     let interrupt = Interrupt::install()?;
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
             clock: args.clock.then(jiff::tz::TimeZone::system),
             has_color: out.has_color,
             unicode: !args.print.ascii,
-            tells_namespace,
+            namespaces,
         },
         out,
         filter,
@@ -58,6 +60,8 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
         }
     }
 
+    let needs = Needs { processes: true, namespaces: is_elsewhere, events: true, signals: false };
+    rights::keep_only(needs, args.print.verbose);
     let deadline = args.duration.and_then(|duration| Instant::now().checked_add(duration));
     let stopper = session.stopper();
     loop {

@@ -1,11 +1,14 @@
 //! `synfin trace`: connections as they happen.
 
 mod child;
+mod place;
+mod sources;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use synfin_capture::{Live, LiveOptions, Poll, Stopper};
+use synfin_capture::{LiveOptions, Poll, Stopper};
 use synfin_view::{Show, View};
+use synfin_wire::InterfaceId;
 
 use crate::Outcome;
 use crate::beside::Beside;
@@ -14,9 +17,12 @@ use crate::failure::{self, Failure, quoted};
 use crate::interrupt::Interrupt;
 use crate::output;
 use crate::progress::Progress;
+use crate::rights::{self, Needs};
 use crate::session::{Linger, Session};
 use crate::targets;
 use child::Child;
+use place::Place;
+use sources::Sources;
 
 /// How long one wait for packets takes at most, so that Ctrl-C and the command's end are noticed soon.
 const WAIT: Duration = Duration::from_millis(50);
@@ -45,35 +51,48 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     options.buffer_bytes = args.buffer << 20;
     options.promiscuous = args.promiscuous;
     targets::check(&[], args.write.as_deref(), args.view.output.as_deref())?;
-    let mut beside = Beside::open(&options.filter, runs_command);
-    let mut live = Live::open(&options).map_err(|e| failure::live(e, &command_line()))?;
+    let place = Place::of(args);
+    place.check()?;
+    let mut beside = Beside::open(&options.filter, runs_command, place.scope());
+    let mut sources = place.open(&options)?;
     let write = args.write.as_deref();
     let mut session =
         Session::new(&args.view, show, args.checksums, write, Linger::Short, &Progress::NONE, true)?;
     let interrupt = Interrupt::install()?;
     if args.view.verbose {
-        eprintln!("capturing on {}, {}, stamps: {}", args.interface, live.link(), live.resolution());
+        eprintln!("capturing on {}{}, {}", args.interface, place, sources.describe());
     } else if !args.view.quiet && !runs_command {
-        eprintln!("capturing on {}; Ctrl-C ends", args.interface);
+        eprintln!("capturing on {}{}; Ctrl-C ends", args.interface, place);
+    }
+    for (id, interface) in (0..).zip(sources.interfaces()) {
+        session.on_interface(InterfaceId(id), interface);
     }
     if !args.view.quiet {
         beside.tell_missing(args.view.verbose);
     }
-    let mut end = End { interrupt, stopper: live.stopper(), child: None, asked_at: None };
+    let mut end = End { interrupt, stoppers: sources.stoppers(), child: None, asked_at: None };
     if runs_command {
         let tells_forks = beside.tells_forks();
         if !tells_forks {
             session.only_since(now_ns());
         }
-        let child = Child::start(&args.command)?;
+        let child = place.run(|| Child::start(&args.command))??;
         if tells_forks {
             session.only_tree(child.pid());
         }
         end.child = Some(child);
     }
-    let outcome = capture(&mut live, &mut beside, &mut session, &mut end);
-    let outcome = outcome.and(beside.finish(&live, &mut session));
-    while let Some(loss) = live.poll_loss() {
+    // The command has what its user is due; what follows needs nothing but to read.
+    let needs = Needs {
+        processes: beside.is_there(),
+        namespaces: beside.is_there() && place.is_elsewhere(),
+        events: beside.is_there(),
+        signals: runs_command,
+    };
+    rights::keep_only(needs, args.view.verbose);
+    let outcome = capture(&mut sources, &mut beside, &mut session, &mut end);
+    let outcome = outcome.and(beside.finish(sources.interfaces(), &mut session));
+    while let Some(loss) = sources.poll_loss() {
         session.on_loss(&loss);
     }
     let finished = session.finish();
@@ -92,7 +111,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
 
 /// Follows packets until the capture ends. Whatever stops it, what was seen up to there is shown.
 fn capture(
-    live: &mut Live,
+    sources: &mut Sources,
     beside: &mut Beside,
     session: &mut Session,
     end: &mut End,
@@ -100,14 +119,14 @@ fn capture(
     let mut step_ns = 0;
     let wait = if beside.is_there() { WAIT_BESIDE } else { WAIT };
     loop {
-        let seen_until_ns = match live.next_record(wait) {
+        let seen_until_ns = match sources.next_record(wait) {
             Ok(Poll::Frame(record)) => {
                 beside.on_record(&record, session)?;
                 // Others may be on their way that are a little older.
                 record.frame.at_ns.saturating_sub(STEP_NS)
             }
             Ok(Poll::Idle) => {
-                let known_ns = beside.on_time(now_ns(), live, session)?;
+                let known_ns = beside.on_time(now_ns(), sources.interfaces(), session)?;
                 session.on_idle(known_ns)?;
                 known_ns
             }
@@ -117,9 +136,9 @@ fn capture(
         end.on_signals();
         if seen_until_ns >= step_ns {
             step_ns = seen_until_ns.saturating_add(STEP_NS);
-            let seen_until_ns = beside.on_time(seen_until_ns, live, session)?;
+            let seen_until_ns = beside.on_time(seen_until_ns, sources.interfaces(), session)?;
             session.on_time(seen_until_ns)?;
-            while let Some(loss) = live.poll_loss() {
+            while let Some(loss) = sources.poll_loss() {
                 session.on_loss(&loss);
             }
             end.on_time(seen_until_ns, session);
@@ -130,13 +149,17 @@ fn capture(
 /// What ends a trace: the user, or the end of the command.
 struct End {
     interrupt: Interrupt,
-    stopper: Stopper,
+    stoppers: Vec<Stopper>,
     child: Option<Child>,
     /// When the command was asked to end.
     asked_at: Option<Instant>,
 }
 
 impl End {
+    fn stop(&self) {
+        self.stoppers.iter().for_each(Stopper::stop);
+    }
+
     /// Ends at once if the user wants it; a command is asked to end first, so that its connections are seen to close.
     fn on_signals(&mut self) {
         if self.asked_at.is_some() || !self.interrupt.is_requested() {
@@ -145,7 +168,7 @@ impl End {
         self.asked_at = Some(Instant::now());
         match &mut self.child {
             Some(child) => child.ask_to_end(),
-            None => self.stopper.stop(),
+            None => self.stop(),
         }
     }
 
@@ -159,7 +182,7 @@ impl End {
         });
         let is_stubborn = self.asked_at.is_some_and(|at| at.elapsed() >= MAX_ENDING);
         if is_closed || is_stubborn {
-            self.stopper.stop();
+            self.stop();
         }
     }
 }

@@ -16,6 +16,7 @@ use synfin_wire::{
 };
 
 use super::filter::Filter;
+use super::has_several;
 use crate::failure::Failure;
 use crate::session;
 
@@ -39,7 +40,6 @@ enum Told {
 #[derive(Debug)]
 struct Packet {
     at_ns: u64,
-    number: u64,
     link: LinkType,
     interface: InterfaceId,
     direction: Option<Direction>,
@@ -52,19 +52,24 @@ pub(crate) struct Fuse {
     kernel: Session,
     packets: VecDeque<Packet>,
     bytes: usize,
+    /// Frames that were handed on.
+    number: u64,
+    /// Packets come from several captures, each in the order of its own.
+    has_several: bool,
     told: VecDeque<(u64, Told)>,
 }
 
 impl Fuse {
     /// Asks the kernel. `filter` is that of the capture: what of it makes no sense of a socket leaves nothing out.
-    pub(crate) fn open(filter: &str, forks: bool) -> Result<Self, SessionError> {
+    pub(crate) fn open(filter: &str, forks: bool, scope: Scope) -> Result<Self, SessionError> {
         let mut events = EventOptions { forks, ..EventOptions::default() };
         if let Ok(filter) = Filter::parse(&[filter.to_owned()]) {
             filter.narrow(&mut events);
         }
         let tracker = TrackerOptions::default();
-        let kernel = Session::open(&SessionOptions { events, tracker, scope: Scope::Own })?;
-        Ok(Self { kernel, packets: VecDeque::new(), bytes: 0, told: VecDeque::new() })
+        let has_several = has_several(&scope);
+        let kernel = Session::open(&SessionOptions { events, tracker, scope })?;
+        Ok(Self { kernel, has_several, packets: VecDeque::new(), bytes: 0, number: 0, told: VecDeque::new() })
     }
 
     /// What this kernel offers.
@@ -74,10 +79,14 @@ impl Fuse {
 
     /// A packet was captured.
     pub(crate) fn push(&mut self, record: &Record<'_>) {
-        let Frame { number, at_ns, link, interface, direction, original_len, bytes, fate: _ } = record.frame;
+        let Frame { number: _, at_ns, link, interface, direction, original_len, bytes, fate: _ } = record.frame;
         self.bytes += bytes.len() + PACKET_BYTES;
         let bytes = bytes.into();
-        self.packets.push_back(Packet { at_ns, number, link, interface, direction, original_len, bytes });
+        // Each capture is in order, or nearly so, but for the others one is at most some milliseconds behind.
+        let later =
+            self.packets.iter().rev().take_while(|packet| self.has_several && packet.at_ns > at_ns).count();
+        let place = self.packets.len() - later;
+        self.packets.insert(place, Packet { at_ns, link, interface, direction, original_len, bytes });
     }
 
     /// Hands over everything of which both sides are known; says up to which time that is.
@@ -125,9 +134,10 @@ impl Fuse {
             let Some(packet) = self.packets.pop_front() else { break };
             self.bytes -= packet.bytes.len() + PACKET_BYTES;
             let Some(interface) = interfaces.get(packet.interface.0 as usize) else { continue };
-            let Packet { at_ns, number, link, interface: id, direction, original_len, bytes } = &packet;
+            let Packet { at_ns, link, interface: id, direction, original_len, bytes } = &packet;
+            self.number += 1;
             let frame = Frame {
-                number: *number,
+                number: self.number,
                 at_ns: *at_ns,
                 link: *link,
                 interface: *id,
@@ -147,8 +157,9 @@ impl Fuse {
             match told {
                 Told::Change(change) => session.on_told(&Observation::StateChange(change)),
                 Told::Owner(owner) => session.on_told(&Observation::Owner(owner)),
-                Told::Note { subject: Subject { at_ns, local, remote, .. }, kind, seq, reason } => {
-                    let note = Note { at_ns, local, remote, kind, seq, reason: &reason };
+                Told::Note { subject: Subject { at_ns, socket, local, remote, .. }, kind, seq, reason } => {
+                    let namespace = socket.namespace;
+                    let note = Note { at_ns, namespace, local, remote, kind, seq, reason: &reason };
                     session.on_told(&Observation::Note(note));
                 }
                 Told::Forked { parent, child } => session.on_fork(parent, child),

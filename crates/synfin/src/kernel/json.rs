@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use synfin_kernel::{
-    Change, Counters, Event, Evidence, Existing, Reason, Socket, SocketTimer, Why,
+    Change, Counters, Event, Evidence, Existing, Processes, Reason, Socket, SocketTimer, Why,
     event::{Dropped, ResetSent, Retransmit},
+    process::Known,
 };
 use synfin_wire::{Loss, Process, SocketId};
 
@@ -90,6 +91,29 @@ impl<'b> Object<'b> {
         out.extend_from_slice(br#","name":"#);
         string(out, process.name.as_str());
         out.push(b'}');
+        self
+    }
+
+    /// Every process that has a socket open, once for each of its numbers for it.
+    fn held_by<'p>(&mut self, holders: impl Iterator<Item = (&'p Known, u32)>) -> &mut Self {
+        let mut holders = holders.peekable();
+        if holders.peek().is_none() {
+            return self;
+        }
+        let out = self.key("held_by");
+        let mut separator = b'[';
+        for (Known { process, .. }, descriptor) in holders {
+            out.push(separator);
+            out.extend_from_slice(br#"{"pid":"#);
+            decimal(out, process.pid.into());
+            out.extend_from_slice(br#","name":"#);
+            string(out, process.name.as_str());
+            out.extend_from_slice(br#","fd":"#);
+            decimal(out, descriptor.into());
+            out.push(b'}');
+            separator = b',';
+        }
+        out.push(b']');
         self
     }
 
@@ -259,7 +283,7 @@ pub(crate) fn loss(out: &mut Vec<u8>, loss: &Loss) {
 }
 
 /// A socket of a snapshot that was taken at this time.
-pub(crate) fn socket(out: &mut Vec<u8>, socket: &Socket, process: Option<Process>, at_ns: u64) {
+pub(crate) fn socket(out: &mut Vec<u8>, socket: &Socket, processes: &Processes, at_ns: u64) {
     let mut object = Object::begin(out, "socket");
     object
         .address("local", socket.local)
@@ -273,7 +297,8 @@ pub(crate) fn socket(out: &mut Vec<u8>, socket: &Socket, process: Option<Process
         object.number("timer_ns", u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
     }
     object.number("uid", socket.uid).number("inode", socket.inode);
-    object.process(process).socket(socket.id);
+    object.process(processes.owner(socket.inode)).held_by(processes.descriptors(socket.inode));
+    object.socket(socket.id);
     object.counters(socket.info.as_ref().map(|info| info.counters));
     object.end();
 }

@@ -3,6 +3,7 @@
 pub(crate) mod filter;
 pub(crate) mod fuse;
 pub(crate) mod json;
+pub(crate) mod namespaces;
 pub(crate) mod out;
 pub(crate) mod span;
 pub(crate) mod text;
@@ -29,6 +30,29 @@ pub(crate) fn scope(args: &ScopeArgs) -> Scope {
     }
 }
 
+/// Each of them that there is now.
+pub(crate) fn namespaces_of(scope: &Scope) -> Vec<Namespace> {
+    match scope {
+        Scope::Own => vec![Namespace::Current],
+        Scope::Some(some) => some.clone(),
+        Scope::All => Namespace::all().into_values().collect(),
+    }
+}
+
+/// What to type where a namespace cannot be entered.
+pub(crate) fn namespace_failure(error: std::io::Error, again: &str) -> Failure {
+    snapshot_failure(SnapshotError::Namespace(error), again)
+}
+
+/// Whether more than one namespace may be shown, so that each line has to say which.
+pub(crate) fn has_several(scope: &Scope) -> bool {
+    match scope {
+        Scope::Own => false,
+        Scope::Some(some) => some.len() > 1,
+        Scope::All => true,
+    }
+}
+
 /// What to type where there is no session.
 pub(crate) fn failure(error: SessionError, again: &str) -> Failure {
     let hint = match &error {
@@ -51,7 +75,8 @@ pub(crate) fn snapshot_failure(error: SnapshotError, again: &str) -> Failure {
 fn snapshot_hint(error: &SnapshotError, again: &str) -> Option<String> {
     let SnapshotError::Namespace(source) = error else { return None };
     Some(match source.kind() {
-        std::io::ErrorKind::NotFound => {
+        // A file that stands for no namespace is an invalid argument to setns(2).
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::InvalidInput => {
             "--netns takes a process, a path such as /proc/811/ns/net, or a name that ip netns lists"
                 .to_owned()
         }

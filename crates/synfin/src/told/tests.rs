@@ -57,7 +57,7 @@ proptest! {
         let mut all: Vec<_> = changes.into_iter().map(Observation::StateChange).collect();
         all.push(Observation::Owner(Owner { at_ns, socket, local, remote, process: owner }));
         for kind in [NoteKind::Retransmit, NoteKind::ResetSent, NoteKind::Dropped] {
-            all.push(Observation::Note(Note { at_ns, local, remote, kind, seq: seq.map(SeqNumber), reason: &reason }));
+            all.push(Observation::Note(Note { at_ns, namespace: socket.namespace, local, remote, kind, seq: seq.map(SeqNumber), reason: &reason }));
         }
         let mut body = Vec::new();
         all.iter().for_each(|observation| encode(observation, &mut body));
@@ -103,6 +103,7 @@ fn what_is_not_known_is_passed_over_and_what_follows_is_read() {
 fn blocks_survive_a_file() {
     let note = Observation::Note(Note {
         at_ns: 7,
+        namespace: 3,
         local: "[::1]:1".parse().unwrap(),
         remote: "[::1]:2".parse().unwrap(),
         kind: NoteKind::Dropped,

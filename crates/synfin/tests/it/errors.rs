@@ -50,6 +50,56 @@ fn every_error_says_what_why_and_what_to_type() {
     insta::assert_snapshot!(told);
 }
 
+/// Nothing of this needs a right: it is said before anything is opened.
+#[cfg(feature = "kernel")]
+#[test]
+fn what_asks_the_kernel_says_it_too() {
+    let folder = made::folder();
+    let mut told = String::new();
+    for args in [
+        "states udp",
+        "states port",
+        "states port 70000",
+        "states portrange 5",
+        "states net 10.0.0.0",
+        "states tcp port 80 or",
+        "states ( port 80",
+        "states --duration 10d",
+        "states --netns absent",
+        "states --netns 1 --all-netns",
+        "states --format csv",
+        "states -B 0",
+        "sockets prt 80",
+        "sockets --netns 999999999",
+        "sockets --watch=soon",
+        "sockets -x",
+        "sockets -o directory/absent/file",
+        "trace --netns absent",
+        "doctor --quickly",
+    ] {
+        let ran = synfin(folder.path(), args.split(' '));
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{args}");
+        assert!(ran.stderr.starts_with("synfin: "), "{args}: {}", ran.stderr);
+        told += &format!("$ synfin {args}\n{}\n", ran.stderr);
+    }
+    insta::assert_snapshot!(told);
+}
+
+/// Built without the kernel's side, synfin says so.
+#[cfg(not(feature = "kernel"))]
+#[test]
+fn what_is_not_built_in_is_said_to_be_so() {
+    let folder = made::folder();
+    for command in ["states", "sockets"] {
+        let ran = synfin(folder.path(), [command, "-a"]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+        let told = format!(
+            "synfin: there is no synfin {command} here: this program was built without the kernel side\nhint: "
+        );
+        assert!(ran.stderr.starts_with(&told), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn without_arguments_it_prints_the_help() {
     let ran = synfin(std::env::temp_dir().as_path(), [""; 0]);

@@ -11,6 +11,8 @@ mod looks;
 mod made;
 mod pages;
 mod pipes;
+#[path = "../shared/ran.rs"]
+mod ran;
 mod read;
 mod run;
 mod tshark;

@@ -6,7 +6,17 @@ use std::process::{Command, Stdio};
 
 use crate::run::{Ran, command, synfin};
 
-const SUBCOMMANDS: [&str; 6] = ["read", "trace", "demo", "lab", "completions", "man"];
+#[cfg(feature = "kernel")]
+const SUBCOMMANDS: &[&str] =
+    &["read", "trace", "demo", "states", "sockets", "doctor", "lab", "completions", "man"];
+#[cfg(not(feature = "kernel"))]
+const SUBCOMMANDS: &[&str] = &["read", "demo", "doctor", "lab", "completions", "man"];
+
+/// Those with examples in their help.
+#[cfg(feature = "kernel")]
+const WITH_EXAMPLES: &[&str] = &["read", "trace", "states", "sockets", "lab"];
+#[cfg(not(feature = "kernel"))]
+const WITH_EXAMPLES: &[&str] = &["read", "lab"];
 
 fn run(args: &[&str]) -> String {
     synfin(Path::new("."), args).fine()
@@ -19,6 +29,7 @@ fn help(args: &[&str]) -> String {
 
 #[test]
 fn the_help_of_everything() {
+    #[cfg(feature = "kernel")]
     insta::assert_snapshot!("help", help(&["--help"]));
     for subcommand in SUBCOMMANDS {
         insta::assert_snapshot!(format!("help-{subcommand}"), help(&[subcommand, "--help"]));
@@ -29,7 +40,7 @@ fn the_help_of_everything() {
 #[test]
 fn every_example_in_the_help_is_understood() {
     let folder = crate::made::folder();
-    for subcommand in ["read", "trace", "lab"] {
+    for subcommand in WITH_EXAMPLES {
         let help = help(&[subcommand, "--help"]);
         let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
         for example in examples.take_while(|line| !line.is_empty()) {
@@ -71,7 +82,7 @@ fn judge(program: &str, args: &[&str], input: &str) -> Option<String> {
 #[test]
 fn manual_pages_are_well_formed() {
     let mut pages = vec![vec!["man"]];
-    pages.extend(SUBCOMMANDS.map(|subcommand| vec!["man", subcommand]));
+    pages.extend(SUBCOMMANDS.iter().map(|subcommand| vec!["man", *subcommand]));
     for page in pages {
         let text = run(&page);
         assert!(text.contains(".TH ") && text.contains(".SH NAME"), "{page:?}");

@@ -1,50 +1,15 @@
-//! Runs the command, in a folder of its own, with an environment that says nothing.
+//! Runs the command in a folder of its own.
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-/// The command under test.
-pub(crate) const SYNFIN: &str = env!("CARGO_BIN_EXE_synfin");
-
-/// What it printed, and how it ended.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) status: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            status: output.status.code().expect("a panic or a signal ended it"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Ran {
-    /// Standard output of a run that was fine.
-    pub(crate) fn fine(self) -> String {
-        assert_eq!(self.status, 0, "{}", self.stderr);
-        self.stdout
-    }
-
-    /// The JSON objects on standard output of a run that was fine.
-    pub(crate) fn objects(self) -> Vec<serde_json::Value> {
-        self.fine().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
+pub(crate) use crate::ran::{Ran, SYNFIN};
 
 /// A command of synfin's that was not started yet.
 pub(crate) fn command(folder: &Path, args: impl IntoIterator<Item: AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(SYNFIN);
-    command.args(args).current_dir(folder).stdin(Stdio::null());
-    for variable in ["NO_COLOR", "COLUMNS", "LINES", "TERM", "CLICOLOR_FORCE"] {
-        command.env_remove(variable);
-    }
+    let mut command = crate::ran::command(args);
+    command.current_dir(folder);
     command
 }
 

@@ -1,9 +1,15 @@
 //! What the kernel tells, beside the packets: in a trace, and in the file that it wrote.
 
+use std::io::Read;
+use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
+use synfin_wire::tcp::Flags;
+
+use crate::handmade::{HERE, Peer, Sent};
 use crate::namespace;
-use crate::trace::synfin;
+use crate::trace::{Trace, packets_by_capinfos, packets_by_tshark, synfin};
 use crate::web::Web;
 
 #[test]
@@ -34,6 +40,12 @@ fn the_file_of_a_trace_draws_the_same_ladder() {
     assert!(title.contains(" curl[") && title.contains(" nginx["), "{ladder}");
     let id = title.split_whitespace().next().unwrap().trim_start_matches('#');
     assert_eq!(synfin(["read", file, "--connection", id]).fine(), ladder);
+    // Others read it without complaint, and count the same packets.
+    let judge = Command::new("tshark").args(["-r", file, "-q", "-z", "io,stat,0"]).output().unwrap();
+    assert!(judge.status.success());
+    let told = String::from_utf8(judge.stderr).unwrap();
+    assert!(!told.contains("synfin") && !told.contains("kept.pcapng"), "{told}");
+    assert_eq!(packets_by_tshark(file.as_ref()), packets_by_capinfos(file.as_ref()));
 
     let read = synfin(["read", file, "--connection", id, "--show", "states,connections", "--format", "json"]);
     let connection = read.connection();
@@ -43,7 +55,7 @@ fn the_file_of_a_trace_draws_the_same_ladder() {
     );
     let names = ["client", "server"].map(|side| connection[side]["process"]["name"].clone());
     assert_eq!(names, ["curl", "nginx"]);
-    let states = read.objects("state");
+    let states = read.objects_of("state");
     assert_eq!(states.len(), 10, "{states:#?}");
     assert!(states.iter().all(|state| state["source"] == "kernel"), "{states:#?}");
 }
@@ -71,6 +83,40 @@ fn the_kernels_reason_stands_beside_the_packet() {
     assert!(connection["notes"].as_array().unwrap().iter().all(|note| note["packet"].is_u64()));
 }
 
+#[test]
+fn a_segment_that_the_kernel_drops_says_why_and_so_does_the_file() {
+    if !namespace::enter("beside::a_segment_that_the_kernel_drops_says_why_and_so_does_the_file") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dropped.pcapng");
+    let file = file.to_str().unwrap();
+    let mut peer = Peer::make();
+    let listener = TcpListener::bind((HERE, 8080)).unwrap();
+    let trace = Trace::start(["-i", "any", "tcp port 8080", "--show", "ladder", "-w", file]);
+    let (seq, ack) = peer.connect(5000, 8080);
+    let (mut accepted, _) = listener.accept().unwrap();
+    let data =
+        |payload, is_broken| Sent { payload, is_broken, ..Sent::new(seq, ack, Flags::PSH | Flags::ACK) };
+    peer.send(5000, 8080, &data(b"lost", true));
+    peer.send(5000, 8080, &data(b"kept", false));
+    let mut read = [0; 4];
+    accepted.read_exact(&mut read).unwrap();
+    assert_eq!(&read, b"kept");
+    let ran = trace.end("INT");
+    let ladder = ran.fine();
+    assert_eq!(ladder.matches("kernel: dropped: TCP_CSUM").count(), 1, "{ladder}");
+    assert_eq!(synfin(["read", file, "--show", "ladder"]).fine(), ladder);
+    let read = synfin(["read", file, "--format", "json", "--show", "packets,ladder"]);
+    let connection = read.connection();
+    let [dropped] = connection["notes"].as_array().unwrap().as_slice() else { panic!("{connection}") };
+    assert_eq!((&dropped["what"], &dropped["reason"]), (&"dropped".into(), &"TCP_CSUM".into()));
+    // The first one of two with the same numbers.
+    let packets = read.objects_of("packet");
+    let broken = packets.iter().find(|packet| packet["len"] == 4).unwrap();
+    assert_eq!((&dropped["from"], &dropped["packet"]), (&"client".into(), &broken["n"]), "{connection}");
+}
+
 /// Processes are numbered as on the machine, which those of a container are not.
 #[test]
 fn exactly_the_connections_of_the_commands_processes() {
@@ -83,18 +129,27 @@ fn exactly_the_connections_of_the_commands_processes() {
         return;
     }
     let _web = Web::start();
-    // A stranger who never stops, and whose connections begin meanwhile as well.
+    // A stranger who never stops, and whose connections to the same server begin meanwhile as well.
     let script = "while curl -s -o /dev/null http://127.0.0.1:8080/strange; do :; done";
-    let mut stranger = std::process::Command::new("sh").args(["-c", script]).spawn().unwrap();
-    let script = "curl -s -o /dev/null http://127.0.0.1:8080/one; \
-        sh -c '(curl -s -o /dev/null http://127.0.0.1:8080/two & wait)'; true";
+    let mut stranger = Command::new("sh").args(["-c", script]).spawn().unwrap();
+    // Two in the background at the same time, and one of a grandchild whose parent is gone.
+    let script = "curl -s -o /dev/null http://127.0.0.1:8080/one & \
+        curl -s -o /dev/null http://127.0.0.1:8080/two & wait; \
+        sh -c 'curl -s -o /dev/null http://127.0.0.1:8080/three &'; sleep 0.3";
     let args = ["trace", "-i", "lo", "tcp port 8080", "--show", "connections,messages", "--format", "json"];
     let ran = synfin(args.iter().copied().chain(["--", "sh", "-c", script]));
     stranger.kill().unwrap();
     stranger.wait().unwrap();
     ran.fine();
-    assert_eq!(ran.objects("connection").len(), 2, "{}", ran.stdout);
-    let requests: Vec<_> = ran.objects("message").into_iter().map(|m| m["http"]["target"].clone()).collect();
-    let requests: Vec<_> = requests.into_iter().filter(|target| !target.is_null()).collect();
-    assert_eq!(requests, ["/one", "/two"]);
+    let connections = ran.objects_of("connection");
+    assert_eq!(connections.len(), 3, "{}", ran.stdout);
+    for connection in &connections {
+        let names = ["client", "server"].map(|side| connection[side]["process"]["name"].clone());
+        assert_eq!(names, ["curl", "nginx"]);
+    }
+    let requests: Vec<_> =
+        ran.objects_of("message").into_iter().map(|m| m["http"]["target"].clone()).collect();
+    let mut requests: Vec<_> = requests.iter().filter_map(serde_json::Value::as_str).collect();
+    requests.sort_unstable();
+    assert_eq!(requests, ["/one", "/three", "/two"]);
 }

@@ -39,6 +39,6 @@ fn a_full_disk_is_an_error_and_what_was_written_stays_readable() {
     assert!(packets >= 4, "the handshake and the request, at least");
     assert_eq!(packets_by_tshark(&full), packets);
     let read = synfin(["read", full.to_str().unwrap(), "--format", "json"]);
-    assert_eq!(read.objects("summary")[0]["frames"], packets);
-    assert_eq!(read.objects("summary")[0]["truncated_files"], 0);
+    assert_eq!(read.objects_of("summary")[0]["frames"], packets);
+    assert_eq!(read.objects_of("summary")[0]["truncated_files"], 0);
 }

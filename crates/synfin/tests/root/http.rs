@@ -22,14 +22,14 @@ fn compare(options: &[&str], curl: &[&str]) -> (Ran, Vec<Row>) {
     let tshark = Tshark::start();
     let ran = trace(options, curl);
     let theirs = tshark.finish();
-    let ours: Vec<Row> = ran.objects("packet").iter().map(row_of_json).collect();
+    let ours: Vec<Row> = ran.objects_of("packet").iter().map(row_of_json).collect();
     assert_eq!(ours, theirs);
-    assert_eq!(ran.objects("summary")[0]["packets_dropped"], 0);
+    assert_eq!(ran.objects_of("summary")[0]["packets_dropped"], 0);
     (ran, theirs)
 }
 
 fn status_of_response(ran: &Ran) -> Value {
-    ran.objects("message").iter().find(|message| message["kind"] == "http-response").unwrap()["http"]["status"]
+    ran.objects_of("message").iter().find(|message| message["kind"] == "http-response").unwrap()["http"]["status"]
         .clone()
 }
 
@@ -53,7 +53,7 @@ fn one_ladder_with_everything_from_syn_to_fin() {
         assert_eq!(arrow.contains("RST"), packet.flags & RST != 0, "{arrow}");
     }
     // In this order, whatever is between.
-    let mut rest = ladder;
+    let mut rest = ladder.as_str();
     let story = [
         "SYN-SENT",
         "SYN  ",

@@ -48,6 +48,6 @@ fn an_interface_that_goes_away_ends_the_trace() {
     assert_eq!(ran.status, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("synfin: cannot capture on: one: "), "{}", ran.stderr);
     // What was captured up to then is there.
-    let frames = ran.objects("summary")[0]["frames"].as_u64().unwrap();
+    let frames = ran.objects_of("summary")[0]["frames"].as_u64().unwrap();
     assert_eq!(packets_by_capinfos(&file), frames as usize);
 }

@@ -5,13 +5,23 @@
 
 #[cfg(feature = "kernel")]
 mod beside;
+#[cfg(feature = "kernel")]
+mod containers;
 mod disk;
+#[cfg(feature = "kernel")]
+mod doctor;
 mod endings;
+#[cfg(feature = "kernel")]
+mod handmade;
 mod http;
 mod interfaces;
 mod judge;
 mod many;
 mod namespace;
+#[cfg(feature = "kernel")]
+mod privileges;
+#[path = "../shared/ran.rs"]
+mod ran;
 mod rights;
 #[cfg(feature = "kernel")]
 mod sockets;

@@ -45,7 +45,7 @@ fn none_of_two_thousand_connections_is_lost() {
     let mut ran = trace.end("INT");
     ran.fine();
     ran.stdout = std::fs::read_to_string(&lines).unwrap();
-    let connections = ran.objects("connection");
+    let connections = ran.objects_of("connection");
     assert_eq!(connections.len(), CONNECTIONS);
     for connection in &connections {
         assert_eq!(connection["open"], "handshake", "{connection}");
@@ -61,11 +61,11 @@ fn none_of_two_thousand_connections_is_lost() {
             "{connection}"
         );
     }
-    let summary = &ran.objects("summary")[0];
+    let summary = &ran.objects_of("summary")[0];
     assert_eq!(summary["connections"], CONNECTIONS);
     for lost in ["packets_dropped", "events_lost", "evicted", "malformed"] {
         assert_eq!(summary[lost], 0, "{summary}");
     }
-    assert!(ran.objects("loss").is_empty());
+    assert!(ran.objects_of("loss").is_empty());
     assert_eq!(packets_by_capinfos(&file), summary["frames"].as_u64().unwrap() as usize);
 }

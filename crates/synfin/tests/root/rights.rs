@@ -10,7 +10,7 @@ use crate::namespace;
 use crate::trace::{Ran, SYNFIN};
 
 /// A copy that everybody may run, in a folder that everybody may write to.
-fn copy() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn copy() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program = folder.path().join("synfin");
@@ -19,7 +19,7 @@ fn copy() -> (tempfile::TempDir, PathBuf) {
 }
 
 /// Runs it as the user nobody; in no more time than a person waits.
-fn as_nobody(program: &Path, args: &[&str]) -> Ran {
+pub(crate) fn as_nobody(program: &Path, args: &[&str]) -> Ran {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]);
     let began = Instant::now();

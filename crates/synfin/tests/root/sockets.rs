@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
 
+use synfin_wire::tcp::Flags;
+
+use crate::handmade::{HERE, Peer, Sent};
 use crate::namespace::{self, ip};
 use crate::trace::synfin;
 
 /// Of each kind of connection, so many.
 const MANY: usize = 40;
+const MANY_PORTS: u16 = 40;
 
 fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -21,7 +26,7 @@ fn end_of(stream: &mut TcpStream) {
     stream.read_to_end(&mut Vec::new()).unwrap();
 }
 
-/// What `ss -Htanp` lists: protocol of the address, state, queues, both addresses, process numbers.
+/// What `ss -Htanp` lists: state, queues, both addresses, and name, process and number of each that holds it.
 fn theirs() -> BTreeSet<String> {
     let output = Command::new("ss").arg("-Htanp").output().expect("`make test` installs it");
     assert!(output.status.success());
@@ -35,29 +40,45 @@ fn line_of_ss(line: &str) -> String {
     let state = match word().as_str() {
         "ESTAB" => "ESTABLISHED".to_owned(),
         "SYN-RECV" => "SYN-RECEIVED".to_owned(),
-        "UNCONN" => "CLOSED".to_owned(),
         other => other.to_owned(),
     };
     let (received, sent, local, remote) = (word(), word(), word(), word());
-    let pids: BTreeSet<_> = line.split("pid=").skip(1).filter_map(|rest| rest.split(',').next()).collect();
-    let remote = remote.replace(":*", ":0").replace("*:", "[::]:");
-    format!("{state} {received} {sent} {} {remote} {pids:?}", local.replace("*:", "[::]:"))
+    // users:(("nginx",pid=811,fd=6),("nginx",pid=812,fd=6))
+    let holders = line.split("(\"").skip(1).map(|rest| {
+        let fields: Vec<_> = rest.split([',', ')']).take(3).collect();
+        format!("{} {} {}", fields[0].trim_end_matches('"'), &fields[1][4..], &fields[2][3..])
+    });
+    let holders: BTreeSet<_> = holders.collect();
+    format!("{state} {received} {sent} {} {} {holders:?}", canonical(&local), canonical(&remote))
+}
+
+/// `ss` prints mapped addresses as they are, and a star for any port, and for any address of either family.
+fn canonical(end: &str) -> String {
+    let (ip, port) = end.rsplit_once(':').unwrap();
+    let ip: IpAddr = if ip == "*" { "::" } else { ip.trim_matches(['[', ']']) }.parse().unwrap();
+    SocketAddr::new(ip.to_canonical(), if port == "*" { 0 } else { port.parse().unwrap() }).to_string()
 }
 
 /// What we list, in the same words.
 fn ours() -> BTreeSet<String> {
     let ran = synfin(["sockets", "-antp", "--format", "json"]);
-    let sockets = ran.objects("socket");
+    ran.fine();
+    let sockets = ran.objects_of("socket");
     let address = |end: &serde_json::Value| {
-        let ip: std::net::IpAddr = end["ip"].as_str().unwrap().parse().unwrap();
+        let ip: IpAddr = end["ip"].as_str().unwrap().parse().unwrap();
         let port = u16::try_from(end["port"].as_u64().unwrap()).unwrap();
         SocketAddr::new(ip, port).to_string()
     };
     let lines = sockets.iter().map(|socket| {
-        let pids: BTreeSet<_> =
-            socket["process"]["pid"].as_u64().map(|pid| pid.to_string()).into_iter().collect();
+        let holders = socket["held_by"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let holders: BTreeSet<_> = holders
+            .iter()
+            .map(|one| format!("{} {} {}", one["name"].as_str().unwrap(), one["pid"], one["fd"]))
+            .collect();
+        let first = &socket["process"]["pid"];
+        assert_eq!(first.is_null(), holders.is_empty(), "{socket}");
         format!(
-            "{} {} {} {} {} {pids:?}",
+            "{} {} {} {} {} {holders:?}",
             socket["state"].as_str().unwrap(),
             socket["receive_queue"],
             socket["send_queue"],
@@ -67,6 +88,9 @@ fn ours() -> BTreeSet<String> {
     });
     let lines: BTreeSet<_> = lines.collect();
     assert_eq!(lines.len(), sockets.len(), "some are listed twice");
+    let summary = ran.objects_of("summary").remove(0);
+    let counted: u64 = summary["states"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!((counted, summary["sockets"].as_u64().unwrap()), (lines.len() as u64, lines.len() as u64));
     lines
 }
 
@@ -81,6 +105,33 @@ fn equal_to_ss_in_every_state() {
     let v6 = TcpListener::bind("[::1]:0").unwrap();
     let any = TcpListener::bind("[::]:0").unwrap();
     let mut kept: Vec<TcpStream> = Vec::new();
+    // Dual-stack: IPv4 over a socket of IPv6. And one that two processes hold, one of them twice.
+    let port = any.local_addr().unwrap().port();
+    let mapped = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    kept.extend([any.accept().unwrap().0, mapped.try_clone().unwrap(), mapped]);
+    let mut other =
+        Command::new("sleep").arg("1000").stdin(v4.try_clone().map(OwnedFd::from).unwrap()).spawn().unwrap();
+    namespace::wait_for("sleep", || {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", other.id())).unwrap();
+        (name == "sleep\n").then_some(())
+    });
+    // Closed, and bound to a port: a socket, but no connection.
+    let bound =
+        rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&bound, &SocketAddr::from(([127, 0, 0, 1], 9))).unwrap();
+    // SYN-RECEIVED: nobody acknowledges the SYN-ACK. CLOSING: a FIN comes that does not acknowledge ours.
+    let mut peer = Peer::make();
+    let here = TcpListener::bind((HERE, 0)).unwrap();
+    let port = here.local_addr().unwrap().port();
+    for n in 0..MANY_PORTS {
+        peer.begin(20_000 + n, port);
+        let from = 30_000 + n;
+        let (seq, ack) = peer.connect(from, port);
+        let stream = here.accept().unwrap().0;
+        stream.shutdown(Shutdown::Write).unwrap();
+        peer.send(from, port, &Sent::new(seq, ack, Flags::FIN | Flags::ACK));
+        kept.push(stream);
+    }
     // Their packets cannot pass any more when they close.
     let (mut closing_last, mut closing_first) = (Vec::new(), Vec::new());
     for _ in 0..MANY {
@@ -129,19 +180,26 @@ fn equal_to_ss_in_every_state() {
     let states: BTreeSet<_> = ours.iter().map(|line| line.split(' ').next().unwrap()).collect();
     let expected = [
         "CLOSE-WAIT",
+        "CLOSING",
         "ESTABLISHED",
         "FIN-WAIT-1",
         "FIN-WAIT-2",
         "LAST-ACK",
         "LISTEN",
+        "SYN-RECEIVED",
         "SYN-SENT",
         "TIME-WAIT",
     ];
-    assert_eq!(states, expected.into());
-    assert!(ours.len() > 400, "{}", ours.len());
+    assert_eq!(states, expected.into(), "CLOSED apart, which nobody lists");
+    for state in expected.into_iter().filter(|state| *state != "LISTEN") {
+        let count = ours.iter().filter(|line| line.starts_with(&format!("{state} "))).count();
+        assert!(count >= MANY, "{count} in {state}");
+    }
     let differences: Vec<_> = ours.symmetric_difference(&before).collect();
     assert!(differences.is_empty(), "{differences:#?}");
-    drop((kept, waiting, any));
+    other.kill().unwrap();
+    other.wait().unwrap();
+    drop((kept, waiting, bound));
 }
 
 #[test]
@@ -163,4 +221,73 @@ fn the_letters_of_netstat() {
     drop((client, server));
     let ran = synfin(["sockets", "-a", "port", "9"]);
     assert_eq!((ran.status, ran.stderr.as_str()), (1, "0 sockets\n"));
+}
+
+/// A line of netstat's table: protocol, queues, both addresses, state and, where asked for, the process.
+fn columns(line: &str) -> Option<Vec<String>> {
+    let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    if !matches!(words.first().map(String::as_str), Some("tcp" | "tcp6")) {
+        return None;
+    }
+    // Ours has the timer between state and process: one word, or `timewait (45.12 s)`.
+    if let Some(at) = words.iter().position(|word| word == "off") {
+        words.remove(at);
+    } else if let Some(at) = words.iter().position(|word| word.starts_with('(')) {
+        words.drain(at - 1..=at + 1);
+    }
+    // netstat has no brackets around addresses of IPv6 that are numbers.
+    for end in words.iter_mut().skip(3).take(2) {
+        *end = end.replace(['[', ']'], "");
+    }
+    // Of a process netstat shows how it was called, which is not what the kernel calls it.
+    if let Some((pid, _)) = words.get(6).and_then(|process| process.split_once('/')) {
+        words[6] = pid.to_owned();
+    }
+    // Of a listener netstat does not know how many connections may wait; we have what `ss` has.
+    if words.get(5).is_some_and(|state| state == "LISTEN") {
+        words.remove(2);
+    }
+    Some(words)
+}
+
+#[test]
+fn the_same_as_netstat_letter_by_letter() {
+    if !namespace::enter("sockets::the_same_as_netstat_letter_by_letter") {
+        return;
+    }
+    if Command::new("netstat").arg("--version").output().is_err() {
+        println!("skipped: netstat is not installed");
+        return;
+    }
+    let v4 = TcpListener::bind("127.0.0.1:80").unwrap();
+    let v6 = TcpListener::bind("[::1]:8080").unwrap();
+    let any = TcpListener::bind("[::]:8081").unwrap();
+    let mut kept = Vec::new();
+    for listener in [&v4, &v6] {
+        let (mut client, server) = pair(listener);
+        client.write_all(b"unread").unwrap();
+        kept.extend([client, server]);
+        let (client, mut server) = pair(listener);
+        drop(client);
+        end_of(&mut server);
+    }
+    kept.push(TcpStream::connect("127.0.0.1:8081").unwrap());
+    let _waiting = any;
+    for letters in ["-ant", "-nt", "-lnt", "-alnt", "-antp", "-nlpt", "-at", "-t"] {
+        let lines = |text: String| text.lines().filter_map(columns).collect::<BTreeSet<_>>();
+        let mut ours = lines(synfin(["sockets", "-q", letters]).fine());
+        let netstat = Command::new("netstat").args([letters, "-W"]).stderr(Stdio::null()).output().unwrap();
+        let mut theirs = lines(String::from_utf8(netstat.stdout).unwrap());
+        if !letters.contains('n') {
+            // Of the other names netstat asks name servers.
+            for all in [&mut ours, &mut theirs] {
+                all.retain(|line| {
+                    line[0] == "tcp" && line[3].starts_with("localhost:") && line[4].starts_with("localhost:")
+                });
+            }
+        }
+        assert!(!ours.is_empty(), "{letters}");
+        assert_eq!(ours, theirs, "{letters}");
+    }
+    drop(kept);
 }

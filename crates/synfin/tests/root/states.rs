@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use serde_json::Value;
 
 use crate::namespace;
+use crate::ran::{Ran, command};
+use crate::rights::{as_nobody, copy};
 use crate::trace::{SYNFIN, kill};
 
 /// Watches, and gives a line at a time.
@@ -121,4 +123,65 @@ fn nothing_to_see_is_said_by_the_status() {
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.starts_with("synfin: cannot filter sockets by this: sockets have no udp\nhint: "), "{told}");
+}
+
+#[test]
+fn who_reads_no_more_ends_it_quietly() {
+    if !namespace::enter("states::who_reads_no_more_ends_it_quietly") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+    for args in [
+        &["states", "-q"][..],
+        &["states", "-q", "--format", "json"],
+        &["sockets", "-a", "-q", "--watch=20ms"],
+    ] {
+        let mut watch = command(args);
+        let mut process = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::with_capacity(1, process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty());
+        // Standard output is closed here, as by `| head -1`.
+        drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let ran: Ran = process.wait_with_output().unwrap().into();
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn without_the_rights_it_says_what_to_type() {
+    if !namespace::enter("states::without_the_rights_it_says_what_to_type") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+    let (_folder, program) = copy();
+    let name = program.display();
+    let ran = as_nobody(&program, &["states", "port", "80 or port 81"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "synfin: cannot watch the kernel's TCP: not permitted to load programs into the kernel\n\
+             hint: sudo {name} states port '80 or port 81'\n"
+        )
+    );
+    for command in ["states", "sockets", "trace"] {
+        let me = std::process::id().to_string();
+        let ran = as_nobody(&program, &[command, "--netns", &me]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{command}");
+        let told =
+            format!("cannot enter the network namespace: /proc/{me}/ns/net: Permission denied (os error 13)");
+        assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+        assert!(
+            ran.stderr.ends_with(&format!("\nhint: sudo {name} {command} --netns {me}\n")),
+            "{}",
+            ran.stderr
+        );
+    }
+    // A list needs no rights; only the processes of others are not named.
+    let ran = as_nobody(&program, &["sockets", "-antp"]);
+    let list = ran.fine();
+    assert!(list.lines().nth(1).unwrap().ends_with(" -"), "{list}");
+    assert!(ran.stderr.ends_with(&format!("hint: sudo {name} sockets -antp\n")), "{}", ran.stderr);
+    drop(listener);
 }

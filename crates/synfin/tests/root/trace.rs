@@ -3,47 +3,22 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde_json::Value;
 
-/// The command under test.
-pub(crate) const SYNFIN: &str = env!("CARGO_BIN_EXE_synfin");
-
-/// What it printed, and how it ended.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) status: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            status: output.status.code().expect("a panic or a signal ended it"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
+use crate::ran::command;
+pub(crate) use crate::ran::{Ran, SYNFIN};
 
 impl Ran {
-    /// Standard output of a run that was fine.
-    pub(crate) fn fine(&self) -> &str {
-        assert_eq!(self.status, 0, "{}", self.stderr);
-        &self.stdout
-    }
-
     /// The JSON objects of a type on standard output.
-    pub(crate) fn objects(&self, name: &str) -> Vec<Value> {
-        let lines = self.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
-        lines.filter(|object: &Value| object["type"] == name).collect()
+    pub(crate) fn objects_of(&self, name: &str) -> Vec<Value> {
+        self.objects().into_iter().filter(|object| object["type"] == name).collect()
     }
 
     /// The only connection.
     pub(crate) fn connection(&self) -> Value {
-        let mut connections = self.objects("connection");
+        let mut connections = self.objects_of("connection");
         assert_eq!(connections.len(), 1, "{}", self.stdout);
         connections.remove(0)
     }
@@ -55,15 +30,6 @@ impl Ran {
             connection["states"][side].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned()
         })
     }
-}
-
-fn command(args: impl IntoIterator<Item: AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(SYNFIN);
-    command.args(args).stdin(Stdio::null());
-    for variable in ["NO_COLOR", "COLUMNS", "LINES", "TERM"] {
-        command.env_remove(variable);
-    }
-    command
 }
 
 /// Runs synfin to its end.

@@ -21,6 +21,7 @@ fn a_time_wait_socket_keeps_its_time_left() {
     assert_eq!(socket.state, State::TimeWait);
     assert_eq!(socket.timer, Some(SocketTimer::TimeWait(Duration::from_millis(59_321))));
     assert_eq!(socket.local, "127.0.0.1:8080".parse().unwrap(), "a mapped address is IPv4");
+    assert!(socket.is_ipv6, "and the socket of IPv6");
     assert_eq!(socket.remote, "[::1]:49153".parse().unwrap());
     assert_eq!((socket.interface, socket.uid, socket.inode), (7, 1000, 0));
 }

@@ -14,8 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An HTTP server on loopback, for one page.
 pub(super) struct Server {
+    listener: TcpListener,
     address: SocketAddr,
-    requests: mpsc::Receiver<io::Result<()>>,
 }
 
 /// What passed, as the client saw it.
@@ -29,19 +29,11 @@ pub(super) struct Exchange {
 }
 
 impl Server {
-    /// Listens on a free port and answers requests on a thread of its own.
-    pub(super) fn start() -> io::Result<Self> {
+    /// Listens on a free port.
+    pub(super) fn bind() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let (sender, requests) = mpsc::channel();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if sender.send(stream.and_then(answer)).is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Self { address, requests })
+        Ok(Self { listener, address })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -52,8 +44,12 @@ impl Server {
         self.address.port()
     }
 
-    /// Fetches the page, as curl would.
+    /// Fetches the page, as curl would; the answer comes from a thread of its own, which begins only now: it has no more
+    /// rights than this one.
     pub(super) fn exchange(&self) -> io::Result<Exchange> {
+        let listener = self.listener.try_clone()?;
+        let (sender, requests) = mpsc::channel();
+        thread::spawn(move || sender.send(listener.accept().and_then(|(stream, _)| answer(stream))));
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
@@ -67,7 +63,7 @@ impl Server {
         let mut response = Vec::new();
         stream.read_to_end(&mut response)?;
         drop(stream);
-        self.requests.recv_timeout(TIMEOUT).map_err(io::Error::other)??;
+        requests.recv_timeout(TIMEOUT).map_err(io::Error::other)??;
         Ok(Exchange {
             client,
             server: self.address,

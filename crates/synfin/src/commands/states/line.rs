@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use synfin_kernel::{Change, Event, Evidence, Existing};
 use synfin_wire::{SocketId, State};
 
+use crate::kernel::namespaces::Labels;
 use crate::kernel::text::{Because, End, Span, What, Who};
 
 /// How lines look.
@@ -17,8 +18,8 @@ pub(super) struct Lines {
     pub(super) clock: Option<TimeZone>,
     pub(super) has_color: bool,
     pub(super) unicode: bool,
-    /// There are several namespaces.
-    pub(super) tells_namespace: bool,
+    /// There are several namespaces: what they are called.
+    pub(super) namespaces: Option<Labels>,
 }
 
 /// The longest change: `SYN-RECEIVED → ESTABLISHED`.
@@ -87,8 +88,8 @@ impl Lines {
             }
             (Some(at_ns), Some(zone)) => put(out, format_args!("{:>TIME_WIDTH$}", of_day(at_ns, zone))),
         }
-        if self.tells_namespace {
-            put(out, format_args!(" net:{}", socket.namespace));
+        if let Some(labels) = &self.namespaces {
+            put(out, format_args!(" net:{:<10}", labels.of(socket.namespace)));
         }
         out.push(b' ');
     }
