@@ -13,7 +13,8 @@ use synfin_wire::{Loss, Process, SocketId, State, tcp::Flags};
 pub enum Event {
     /// A full socket changed its state.
     Changed(Changed),
-    /// A socket in SYN-SENT has chosen its local port and is about to send its SYN.
+    /// A socket has chosen its local port and is about to send its SYN: SYN-SENT begins. Where this is told, the change
+    /// to SYN-SENT, which comes a moment earlier and without a port, is not.
     Connecting(Subject, Task),
     /// A listener has taken in a SYN: SYN-RECEIVED begins, in a request socket whose cookie the connection inherits.
     RequestCreated(Subject),
@@ -108,7 +109,8 @@ pub struct Changed {
     pub from: State,
     /// State after. Never TIME-WAIT: Linux hands such a connection to a smaller socket and closes this one.
     pub to: State,
-    /// Who did it, where a process did: it held the lock of the socket.
+    /// Who did it, where a process did: it held the lock of the socket. Nobody, where it is known from an earlier event
+    /// that this process uses this socket: names are dear to get.
     pub task: Option<Task>,
     /// The error that the socket reports to its owner (`errno`), 0 for none.
     pub error: u32,

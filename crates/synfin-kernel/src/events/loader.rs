@@ -17,7 +17,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{
     EventOptions, EventsError,
-    probes::{self, Attach, Probe, Program, fork, timer},
+    probes::{self, Attach, Probe, Program, fork, handshake, timer},
 };
 use crate::{
     capabilities::{Capability, Status},
@@ -54,15 +54,20 @@ pub(super) fn load(options: &EventOptions) -> Result<(Ebpf, Vec<Capability>), Ev
         }
         report.push(Capability { name: probe.name, gives: probe.gives, without: probe.without, status });
     }
-    end_silence(&mut ebpf).map_err(EventsError::Load)?;
+    let is_there = |probe: &Probe| {
+        report.iter().any(|capability| capability.name == probe.name && capability.is_working())
+    };
+    end_silence(&mut ebpf, is_there(&handshake::PROBE)).map_err(EventsError::Load)?;
     Ok((ebpf, report))
 }
 
 /// Lets all probes tell from now on.
-fn end_silence(ebpf: &mut Ebpf) -> Result<(), String> {
+fn end_silence(ebpf: &mut Ebpf, is_connecting_told: bool) -> Result<(), String> {
+    /// `MODE_CONNECTING_TOLD`.
+    const CONNECTING_TOLD: u64 = 1 << 1;
     let map = ebpf.map_mut(".data").ok_or("the object has no .data")?;
-    let mut is_silent = Array::<_, u64>::try_from(map).map_err(|e| chain(&e))?;
-    is_silent.set(0, 0, 0).map_err(|e| chain(&e))
+    let mut mode = Array::<_, u64>::try_from(map).map_err(|e| chain(&e))?;
+    mode.set(0, if is_connecting_told { CONNECTING_TOLD } else { 0 }, 0).map_err(|e| chain(&e))
 }
 
 fn load_object(options: &EventOptions, btf: &Btf, timers: [u64; 2]) -> Result<Ebpf, EventsError> {

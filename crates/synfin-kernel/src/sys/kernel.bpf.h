@@ -158,6 +158,7 @@ struct inet_sock {
 } RELOCATED;
 
 struct inet_connection_sock {
+	struct inet_sock icsk_inet;
 	u8 icsk_retransmits;
 } RELOCATED;
 
@@ -222,16 +223,39 @@ struct bpf_sock_ops_kern {
 	struct sock *sk;
 } RELOCATED;
 
-/* Stable interface: include/uapi/linux/bpf.h. Only the first word is read. */
+/* Stable interface: include/uapi/linux/bpf.h. Read with CONTEXT. */
 struct bpf_sock_ops {
 	u32 op;
+	u32 reply[4];
+	u32 family;
+	u32 remote_ip4;
+	u32 local_ip4;
+	u32 remote_ip6[4];
+	u32 local_ip6[4];
+	u32 remote_port; /* network byte order, unlike the local one */
+	u32 local_port;
+	u32 is_fullsock;
 };
+
+/* A member of such a context. Spelt out, since the verifier refuses what compilers make of two reads in two branches. */
+#define CONTEXT(context, member)                                                  \
+	({                                                                        \
+		u32 value_;                                                       \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                             \
+			     : "=r"(value_)                                       \
+			     : "r"(context), "i"(__builtin_offsetof(struct bpf_sock_ops, member))); \
+		value_;                                                           \
+	})
+
 enum {
 	BPF_SOCK_OPS_TIMEOUT_INIT = 1,
 	BPF_SOCK_OPS_TCP_CONNECT_CB = 3,
 };
 
-INLINE u16 swap16(u16 value)
-{
-	return __builtin_bswap16(value);
-}
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define swap16(value) __builtin_bswap16(value)
+#define swap32(value) __builtin_bswap32(value)
+#else
+#define swap16(value) (value)
+#define swap32(value) (value)
+#endif

@@ -24,7 +24,7 @@ enum kind {
 };
 
 enum flag {
-	FLAG_PROCESS = 1 << 0, /* the current task is one that uses this socket */
+	FLAG_PROCESS = 1 << 0, /* the current task is one that uses this socket, which was not told before */
 	FLAG_FIN_RECEIVED = 1 << 1,
 	FLAG_ORPHAN = 1 << 2,
 	FLAG_TIME_WAIT_FULL = 1 << 3, /* no room for one more time-wait socket in this namespace */
@@ -96,11 +96,20 @@ const volatile u32 other_host = 0xffffffff;
 
 u64 last_wake = 0;
 
+enum mode {
+	MODE_SILENT = 1 << 0,
+	/*
+	 * The program that tells of a SYN with its port is attached: the change to SYN-SENT, which comes a moment before and
+	 * without one, is no news.
+	 */
+	MODE_CONNECTING_TOLD = 1 << 1,
+};
+
 /*
- * Cleared when all probes are attached, and all by itself in .data, where the loader finds it: they begin to tell at the
- * same moment, so that none tells the second half of what another has missed the first half of.
+ * Set when all probes are attached, and all by itself in .data, where the loader finds it: they begin to tell at the same
+ * moment, so that none tells the second half of what another has missed the first half of.
  */
-volatile u64 is_silent = 1;
+volatile u64 mode = MODE_SILENT;
 
 struct {
 	MAP_UINT(type, BPF_MAP_TYPE_RINGBUF);
@@ -129,15 +138,16 @@ INLINE void *reserve(u32 size)
 	return place;
 }
 
-INLINE void submit(void *place, u64 now)
+/* Hands over a record, or one that begins with it. */
+INLINE void submit(struct record *record)
 {
-	u64 flags = BPF_RB_NO_WAKEUP;
+	u64 now = record->at, flags = BPF_RB_NO_WAKEUP;
 
 	if (now - last_wake > WAKE_INTERVAL_NS) {
 		last_wake = now;
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
-	bpf_ringbuf_submit(place, flags);
+	bpf_ringbuf_submit(record, flags);
 }
 
 struct endpoints {
@@ -166,40 +176,48 @@ INLINE int is_same_address(const struct in6_addr *one, u32 index)
 	return halves[0] == addresses[index * 2] && halves[1] == addresses[index * 2 + 1];
 }
 
+/*
+ * The lists are mostly empty or of one: each is left at its end, and its length, which is volatile to the compiler, read
+ * once.
+ */
+INLINE int is_wanted_namespace(u32 netns)
+{
+	u32 count = filter_namespaces;
+
+	for (u32 i = 0; i < MAX_FILTERS && i < count; i++)
+		if (namespaces[i] == netns)
+			return 1;
+	return !count;
+}
+
+INLINE int is_wanted_port(const struct endpoints *ends, int is_port_open)
+{
+	u32 count = filter_ports;
+
+	for (u32 i = 0; i < MAX_FILTERS && i < count; i++) {
+		u32 port = ports[i];
+
+		if (port == ends->local_port || port == ends->remote_port)
+			return 1;
+	}
+	return !count || (is_port_open && !ends->local_port);
+}
+
+INLINE int is_wanted_address(const struct endpoints *ends)
+{
+	u32 count = filter_addresses;
+
+	for (u32 i = 0; i < MAX_FILTERS && i < count; i++)
+		if (is_same_address(&ends->local, i) || is_same_address(&ends->remote, i))
+			return 1;
+	return !count;
+}
+
 /* Whether the filters let it pass. `is_port_open`: the local port is not chosen yet, so it may match any. */
 INLINE int is_wanted(const struct endpoints *ends, int is_port_open)
 {
-	if (is_silent)
-		return 0;
-	if (filter_namespaces) {
-		int found = 0;
-
-		for (u32 i = 0; i < MAX_FILTERS; i++)
-			if (i < filter_namespaces && namespaces[i] == ends->netns)
-				found = 1;
-		if (!found)
-			return 0;
-	}
-	if (filter_ports) {
-		int found = is_port_open && !ends->local_port;
-
-		for (u32 i = 0; i < MAX_FILTERS; i++)
-			if (i < filter_ports && (ports[i] == ends->local_port || ports[i] == ends->remote_port))
-				found = 1;
-		if (!found)
-			return 0;
-	}
-	if (filter_addresses) {
-		int found = 0;
-
-		for (u32 i = 0; i < MAX_FILTERS; i++)
-			if (i < filter_addresses &&
-			    (is_same_address(&ends->local, i) || is_same_address(&ends->remote, i)))
-				found = 1;
-		if (!found)
-			return 0;
-	}
-	return 1;
+	return !(mode & MODE_SILENT) && is_wanted_port(ends, is_port_open) && is_wanted_namespace(ends->netns) &&
+	       is_wanted_address(ends);
 }
 
 /* Addresses and namespace of a socket that the verifier knows: full, request or time-wait. Fails on other families. */
@@ -222,10 +240,31 @@ INLINE int read_common(struct endpoints *ends, const struct sock_common *common)
 	return 1;
 }
 
-/* The same through a pointer that the verifier does not know. */
-INLINE int probe_common(struct endpoints *ends, const struct sock_common *common)
+/* The same of a full socket: the port survives in inet_sport when closing has already cleared skc_num. */
+INLINE int read_socket(struct endpoints *ends, const struct sock *sk, const struct tcp_sock *tp)
+{
+	if (!tp || !read_common(ends, &sk->__sk_common))
+		return 0;
+	if (!ends->local_port)
+		ends->local_port = swap16(tp->inet_conn.icsk_inet.inet_sport);
+	return 1;
+}
+
+/* Namespace of a socket that the verifier does not know. */
+INLINE u32 probe_netns(const struct sock_common *common)
 {
 	struct net *net = 0;
+	u32 inum = 0;
+
+	READ(net, common, skc_net.net);
+	if (net)
+		READ(inum, net, ns.inum);
+	return inum;
+}
+
+/* read_common through a pointer that the verifier does not know. */
+INLINE int probe_common(struct endpoints *ends, const struct sock_common *common)
+{
 	u16 family = 0, port = 0;
 	u32 address = 0;
 
@@ -244,18 +283,16 @@ INLINE int probe_common(struct endpoints *ends, const struct sock_common *common
 	READ(ends->local_port, common, skc_num);
 	READ(port, common, skc_dport);
 	ends->remote_port = swap16(port);
-	READ(net, common, skc_net.net);
-	ends->netns = 0;
-	READ(ends->netns, net, ns.inum);
+	ends->netns = probe_netns(common);
 	return 1;
 }
 
-/* Whole-socket variant: the port survives in inet_sport when closing has already cleared skc_num. */
-INLINE int read_socket(struct endpoints *ends, const struct sock *sk)
+/* read_socket through a pointer that the verifier does not know, of a socket in this state, full or not. */
+INLINE int probe_socket(struct endpoints *ends, const struct sock *sk, u8 state)
 {
-	if (sk->sk_protocol != IPPROTO_TCP || !read_common(ends, &sk->__sk_common))
+	if (!probe_common(ends, &sk->__sk_common))
 		return 0;
-	if (!ends->local_port) {
+	if (!ends->local_port && state != TCP_NEW_SYN_RECV && state != TCP_TIME_WAIT) {
 		u16 port = 0;
 
 		READ(port, (const struct inet_sock *)sk, inet_sport);
@@ -264,9 +301,17 @@ INLINE int read_socket(struct endpoints *ends, const struct sock *sk)
 	return 1;
 }
 
-INLINE void fill(struct record *to, u8 kind, u64 now, u64 cookie, const struct endpoints *ends)
+/* The socket's cookie; the first to ask has it made, which takes a helper. */
+INLINE u64 cookie_of(const struct sock_common *common)
 {
-	to->at = now;
+	u64 cookie = common->skc_cookie.counter;
+
+	return cookie ? cookie : bpf_get_socket_cookie(common);
+}
+
+INLINE void fill(struct record *to, u8 kind, u64 cookie, const struct endpoints *ends)
+{
+	to->at = bpf_ktime_get_ns();
 	to->cookie = cookie;
 	to->netns = ends->netns;
 	to->kind = kind;
@@ -281,6 +326,16 @@ INLINE void fill(struct record *to, u8 kind, u64 now, u64 cookie, const struct e
 	to->local = ends->local;
 	to->remote = ends->remote;
 	to->cgroup = 0;
+}
+
+/* A new record of what happens now, to be completed and submitted; none where the ring is full. */
+INLINE struct record *begin(u8 kind, u64 cookie, const struct endpoints *ends)
+{
+	struct record *record = reserve(sizeof(*record));
+
+	if (record)
+		fill(record, kind, cookie, ends);
+	return record;
 }
 
 INLINE void fill_process(struct record *to)

@@ -142,7 +142,7 @@ impl<'a> Record<'a> {
         u32_at(self.bytes, 32).unwrap_or_default()
     }
 
-    /// The current task, where it is one that uses the socket.
+    /// The current task, where it is one that uses the socket and was not told of before.
     pub(crate) fn task(&self) -> Option<Task> {
         if self.flags() & FLAG_PROCESS == 0 {
             return None;

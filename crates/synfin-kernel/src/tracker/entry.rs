@@ -21,6 +21,16 @@ impl Ends {
     }
 }
 
+/// What a socket is found by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// Its packets have no full socket.
+    Small(Ends),
+    /// Its port: those that it accepts have its address.
+    Listener(u16),
+    None,
+}
+
 /// A socket and the states that it went through.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
@@ -59,7 +69,18 @@ impl Entry {
         }
     }
 
-    pub(super) fn ends(&self, socket: SocketId) -> Ends {
+    /// By what it is found, beside its cookie.
+    pub(super) fn place(&self, socket: SocketId) -> Place {
+        if self.is_small() {
+            Place::Small(self.ends(socket))
+        } else if self.state == State::Listen {
+            Place::Listener(self.local.port())
+        } else {
+            Place::None
+        }
+    }
+
+    fn ends(&self, socket: SocketId) -> Ends {
         Ends { namespace: socket.namespace, local: self.local, remote: self.remote }
     }
 

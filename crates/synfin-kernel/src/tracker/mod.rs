@@ -4,7 +4,7 @@
 //! * TIME-WAIT: the socket goes to CLOSED and a small time-wait socket takes over. That one may itself still be in
 //!   FIN-WAIT-2, when its process has closed; then a FIN that is heard there begins TIME-WAIT.
 //! * SYN-RECEIVED lives in a request socket. The connection inherits its cookie.
-//! * SYN-SENT begins before the local port is known: it is told when the port is.
+//! * SYN-SENT begins before the local port is known: it is told when the port is, which is when the SYN leaves.
 //! * Most changes happen while the processor was doing something else: the process of an event is only taken where it
 //!   held the socket. All other changes get the owner that was known last, the process that listens at first.
 //!
@@ -19,7 +19,7 @@ mod transitions;
 
 use std::collections::VecDeque;
 
-use entry::{Ends, Entry, Facts};
+use entry::{Ends, Entry, Facts, Place};
 use hashbrown::{HashMap, HashSet, hash_map::Entry as Slot};
 pub use report::{Change, Evidence, Existing, Report, Why};
 use synfin_wire::{Process, SocketId, State};
@@ -228,12 +228,12 @@ impl Tracker {
     #[must_use]
     pub fn owner(&self, socket: SocketId) -> Option<Process> {
         let entry = self.entries.get(&socket);
-        self.own_owner(socket).or_else(|| self.listener_owner(socket.namespace, entry?.local))
+        self.own_owner(socket, entry).or_else(|| self.listener_owner(socket.namespace, entry?.local))
     }
 
-    fn own_owner(&self, socket: SocketId) -> Option<Process> {
+    fn own_owner(&self, socket: SocketId, entry: Option<&Entry>) -> Option<Process> {
         let user = self.facts.get(&socket).and_then(|facts| facts.user);
-        user.or_else(|| self.entries.get(&socket)?.listed_owner)
+        user.or_else(|| entry?.listed_owner)
     }
 
     /// Who listens at this address. Nobody, where several do (SO_REUSEPORT) and it is not known which of them it was.
@@ -244,8 +244,9 @@ impl Tracker {
         let is_any = |id: &SocketId| ip(id).is_some_and(|ip| ip.is_unspecified());
         let has_exact = listeners.iter().any(is_exact);
         let mut owners = listeners.iter().filter(|id| if has_exact { is_exact(id) } else { is_any(id) });
-        let owner = self.own_owner(*owners.next()?)?;
-        owners.all(|id| self.own_owner(*id) == Some(owner)).then_some(owner)
+        let owner_of = |id: &SocketId| self.own_owner(*id, self.entries.get(id));
+        let owner = owner_of(owners.next()?)?;
+        owners.all(|id| owner_of(id) == Some(owner)).then_some(owner)
     }
 
     /// What an event tells is true at once, also for what came before it and is held back.
@@ -272,7 +273,7 @@ impl Tracker {
 
     fn process_first(&mut self) {
         let Some(event) = self.pending.pop_front() else { return };
-        self.on_event(event);
+        self.on_event(&event);
         // What was learned of a socket that is not known, or no more, is of no use.
         if let Some(subject) = event.subject()
             && !self.entries.contains_key(&subject.socket)
@@ -291,9 +292,9 @@ impl Tracker {
 
     fn insert(&mut self, socket: SocketId, entry: Entry) {
         if let Some(old) = self.entries.insert(socket, entry) {
-            self.unindex(socket, &old);
+            self.unindex(socket, old.place(socket));
         }
-        self.index(socket, &entry);
+        self.index(socket, entry.place(socket));
         if entry.is_handed_over || entry.state == State::TimeWait {
             self.set_deadline(socket, entry.since_ns.unwrap_or(entry.listed_ns), TIME_WAIT_NS);
         }
@@ -308,44 +309,54 @@ impl Tracker {
     fn remove(&mut self, socket: SocketId) {
         self.facts.remove(&socket);
         if let Some(entry) = self.entries.remove(&socket) {
-            self.unindex(socket, &entry);
+            self.unindex(socket, entry.place(socket));
         }
     }
 
     /// Changes what is known of a socket, and by what it is found.
     fn update(&mut self, socket: SocketId, change: impl FnOnce(&mut Entry)) {
         let Some(entry) = self.entries.get_mut(&socket) else { return };
-        let old = *entry;
+        let before = entry.place(socket);
         change(entry);
-        let new = *entry;
-        self.unindex(socket, &old);
-        self.index(socket, &new);
+        let after = entry.place(socket);
+        self.found_elsewhere(socket, before, after);
     }
 
-    fn index(&mut self, socket: SocketId, entry: &Entry) {
-        if entry.is_small() {
-            self.small.insert(entry.ends(socket), socket);
-        }
-        if entry.state == State::Listen {
-            self.listeners.entry((socket.namespace, entry.local.port())).or_default().push(socket);
+    fn found_elsewhere(&mut self, socket: SocketId, before: Place, after: Place) {
+        if before != after {
+            self.unindex(socket, before);
+            self.index(socket, after);
         }
     }
 
-    fn unindex(&mut self, socket: SocketId, entry: &Entry) {
-        if entry.is_small()
-            && let Slot::Occupied(small) = self.small.entry(entry.ends(socket))
-            && *small.get() == socket
-        {
-            small.remove();
-        }
-        if entry.state == State::Listen
-            && let Slot::Occupied(mut listeners) =
-                self.listeners.entry((socket.namespace, entry.local.port()))
-        {
-            listeners.get_mut().retain(|other| *other != socket);
-            if listeners.get().is_empty() {
-                listeners.remove();
+    fn index(&mut self, socket: SocketId, place: Place) {
+        match place {
+            Place::Small(ends) => {
+                self.small.insert(ends, socket);
             }
+            Place::Listener(port) => self.listeners.entry((socket.namespace, port)).or_default().push(socket),
+            Place::None => {}
+        }
+    }
+
+    fn unindex(&mut self, socket: SocketId, place: Place) {
+        match place {
+            Place::Small(ends) => {
+                if let Slot::Occupied(small) = self.small.entry(ends)
+                    && *small.get() == socket
+                {
+                    small.remove();
+                }
+            }
+            Place::Listener(port) => {
+                if let Slot::Occupied(mut listeners) = self.listeners.entry((socket.namespace, port)) {
+                    listeners.get_mut().retain(|other| *other != socket);
+                    if listeners.get().is_empty() {
+                        listeners.remove();
+                    }
+                }
+            }
+            Place::None => {}
         }
     }
 

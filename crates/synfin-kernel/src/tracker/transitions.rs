@@ -29,13 +29,13 @@ impl Step {
 }
 
 impl Tracker {
-    pub(super) fn on_event(&mut self, event: Event) {
+    pub(super) fn on_event(&mut self, event: &Event) {
         match event {
-            Event::Changed(changed) => self.on_changed(&changed),
-            Event::Connecting(subject, _) => self.on_connecting(&subject),
-            Event::RequestCreated(subject) => self.on_request_created(&subject),
+            Event::Changed(changed) => self.on_changed(changed),
+            Event::Connecting(subject, _) => self.on_connecting(subject),
+            Event::RequestCreated(subject) => self.on_request_created(subject),
             Event::RequestExpired(subject) => {
-                self.know(&subject, State::SynReceived);
+                self.know(subject, State::SynReceived);
                 self.end(
                     subject.socket,
                     subject.at_ns,
@@ -44,10 +44,10 @@ impl Tracker {
                     Some(Why::Expired),
                 );
             }
-            Event::Owner(subject, task) => self.on_owner(&subject, &task),
-            Event::TimeWaitSegment(segment) => self.on_time_wait_segment(&segment),
+            Event::Owner(subject, task) => self.on_owner(subject, task),
+            Event::TimeWaitSegment(segment) => self.on_time_wait_segment(segment),
             Event::TimeWaitExpired(subject, state) => {
-                self.know(&subject, state);
+                self.know(subject, *state);
                 self.end(
                     subject.socket,
                     subject.at_ns,
@@ -56,24 +56,24 @@ impl Tracker {
                     Some(Why::Expired),
                 );
             }
-            Event::Dropped(dropped) => self.on_dropped(&dropped),
+            Event::Dropped(dropped) => self.on_dropped(dropped),
             Event::ResetSent(reset) => {
                 self.on_reset_sent(&reset.subject, Why::ResetSent(reset.reason));
-                self.ready.push_back(Report::Event(event));
+                self.ready.push_back(Report::Event(*event));
             }
             Event::Retransmit(retransmit) => {
                 self.tell_untold_syn(&retransmit.subject);
-                self.ready.push_back(Report::Event(event));
+                self.ready.push_back(Report::Event(*event));
             }
             Event::ResetReceived(..) | Event::Forked { .. } | Event::Lost(_) => {
-                self.ready.push_back(Report::Event(event))
+                self.ready.push_back(Report::Event(*event))
             }
         }
     }
 
     /// A full socket changed its state.
     fn on_changed(&mut self, changed: &Changed) {
-        let Changed { subject, from, to, error, .. } = *changed;
+        let &Changed { ref subject, from, to, error, .. } = changed;
         let socket = subject.socket;
         // Closing after a shutdown sets the state once more.
         if from == to {
@@ -88,8 +88,8 @@ impl Tracker {
         }
         match (from, to) {
             (State::Closed, State::SynSent) => {
-                self.remove_small_of_others(&subject);
-                let mut entry = Entry::new(&subject, State::Closed, None);
+                self.remove_small_of_others(subject);
+                let mut entry = Entry::new(subject, State::Closed, None);
                 if subject.local.port() == 0 {
                     entry.untold_syn_ns = Some(subject.at_ns);
                     self.insert(socket, entry);
@@ -97,20 +97,25 @@ impl Tracker {
                 }
                 self.insert(socket, entry);
             }
-            (State::Closed, _) => self.insert(socket, Entry::new(&subject, State::Closed, None)),
+            (State::Closed, _) => self.insert(socket, Entry::new(subject, State::Closed, None)),
+            (State::SynSent, State::Closed) if !self.entries.contains_key(&socket) => {
+                // No port was to be had: it ended before its SYN, with which its beginning would have been told.
+                self.insert(socket, Entry::new(subject, State::Closed, None));
+                self.infer(socket, State::SynSent, subject.at_ns);
+            }
             (State::SynReceived, _) if !self.entries.contains_key(&socket) => {
                 // Its request socket was not seen. By the kernel's own measure it was there for so long.
                 let began_ns = subject.at_ns.saturating_sub(changed.handshake_ns.unwrap_or_default());
-                self.begin_request(&subject, began_ns, Evidence::Inferred);
+                self.begin_request(subject, began_ns, Evidence::Inferred);
             }
             _ => {}
         }
-        self.tell_untold_syn(&subject);
-        self.know(&subject, from);
+        self.tell_untold_syn(subject);
+        self.know(subject, from);
         if subject.local.port() != 0 {
             self.update(socket, |entry| (entry.local, entry.remote) = (subject.local, subject.remote));
         }
-        let reset = self.reset_at(&subject);
+        let reset = self.reset_at(subject);
         let error = (error != 0).then_some(Why::Error(error));
         let mut step = Step {
             from: Some(from),
@@ -309,7 +314,7 @@ impl Tracker {
         let since_ns = entry.since_ns.filter(|_| from.is_none_or(|from| from == entry.state));
         let from = from.unwrap_or(entry.state);
         let is_last = matches!(to, State::Closed | State::TimeWait) && from != State::Listen;
-        self.ready.push_back(Report::Change(Change {
+        let report = Report::Change(Change {
             change: StateChange {
                 at_ns,
                 socket,
@@ -324,19 +329,20 @@ impl Tracker {
             in_state_ns: since_ns.map(|since| at_ns.saturating_sub(since)),
             why,
             counters: if is_last { counters.or(entry.counters.take()) } else { None },
-        }));
+        });
+        let before = entry.place(socket);
+        entry.state = to;
+        entry.since_ns = Some(at_ns);
+        entry.is_handed_over |= to == State::TimeWait;
+        if from == State::SynReceived {
+            entry.deadline_ns = None;
+        }
+        let after = entry.place(socket);
+        self.ready.push_back(report);
+        self.found_elsewhere(socket, before, after);
         if to == State::Closed {
             self.remove(socket);
-            return;
         }
-        self.update(socket, |entry| {
-            entry.state = to;
-            entry.since_ns = Some(at_ns);
-            entry.is_handed_over |= to == State::TimeWait;
-            if from == State::SynReceived {
-                entry.deadline_ns = None;
-            }
-        });
         if to == State::TimeWait {
             self.set_deadline(socket, at_ns, TIME_WAIT_NS);
         }

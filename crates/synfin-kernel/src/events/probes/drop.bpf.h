@@ -13,7 +13,7 @@ INLINE int tell_drop(const struct sk_buff *skb, u32 reason, const struct sock *r
 	struct endpoints ends;
 	struct segment segment;
 	struct record *record;
-	u64 cookie = 0, now;
+	u64 cookie = 0;
 	u8 state = 0, substate = 0;
 	void *pending = 0;
 
@@ -24,13 +24,9 @@ INLINE int tell_drop(const struct sk_buff *skb, u32 reason, const struct sock *r
 	if (reason == queue_purge || reason == other_host || !read_packet(&ends, &segment, skb))
 		return 0;
 	if (receiver) {
-		struct net *net = 0;
-
 		READ(state, receiver, __sk_common.skc_state);
 		READ(cookie, receiver, __sk_common.skc_cookie.counter);
-		READ(net, receiver, __sk_common.skc_net.net);
-		if (net)
-			READ(ends.netns, net, ns.inum);
+		ends.netns = probe_netns(&receiver->__sk_common);
 		if (state == TCP_TIME_WAIT) {
 			const struct inet_timewait_sock *tw = (const void *)receiver;
 
@@ -41,17 +37,15 @@ INLINE int tell_drop(const struct sk_buff *skb, u32 reason, const struct sock *r
 	}
 	if (!is_wanted(&ends, 0))
 		return 0;
-	record = reserve(sizeof(*record));
+	record = begin(state == TCP_TIME_WAIT ? KIND_TIME_WAIT_SEGMENT : KIND_DROP, cookie, &ends);
 	if (!record)
 		return 0;
-	now = bpf_ktime_get_ns();
-	fill(record, state == TCP_TIME_WAIT ? KIND_TIME_WAIT_SEGMENT : KIND_DROP, now, cookie, &ends);
 	record->from = state;
 	record->to = substate;
 	record->flags = segment.flags;
 	record->reason = reason;
 	record->value = state == TCP_TIME_WAIT ? !pending : segment.seq;
-	submit(record, now);
+	submit(record);
 	return 0;
 }
 

@@ -14,19 +14,16 @@ int sched_process_fork(u64 *args)
 	const struct task_struct *child = (const struct task_struct *)args[1];
 	struct endpoints none = {};
 	struct record *record;
-	u64 now;
 
 	/* A new thread is no new process. */
-	if (is_silent || child->pid != child->tgid)
+	if ((mode & MODE_SILENT) || child->pid != child->tgid)
 		return 0;
-	record = reserve(sizeof(*record));
+	record = begin(KIND_FORK, 0, &none);
 	if (!record)
 		return 0;
-	now = bpf_ktime_get_ns();
-	fill(record, KIND_FORK, now, 0, &none);
 	__builtin_memset(record->comm, 0, sizeof(record->comm));
 	record->tgid = parent->tgid;
 	record->value = child->tgid;
-	submit(record, now);
+	submit(record);
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "../../sys/record.bpf.h"
 
-/* Small enough to stay in a processor cache. */
+/* A power of two, small enough to stay in a processor cache. */
 #define OWNER_SLOTS (1 << 14)
 
 struct {
@@ -20,7 +20,8 @@ struct {
 /* Whether this pair was not told yet; from now on it was. */
 INLINE int is_new_owner(u64 cookie, u32 tgid)
 {
-	u32 slot = (cookie * 0x9e3779b97f4a7c15ull) >> 50;
+	/* Cookies are given out in sequence: neighbours in time lie in one line of the cache. */
+	u32 slot = cookie & (OWNER_SLOTS - 1);
 	u64 told = cookie << 24 ^ tgid;
 	u64 *known = bpf_map_lookup_elem(&owners, &slot);
 
@@ -34,27 +35,23 @@ INLINE int tell_owner(struct sock *sk)
 {
 	struct endpoints ends;
 	struct record *record;
-	u64 cookie, now;
+	u64 cookie;
 	u32 tgid;
 
-	if (is_silent || sk->sk_protocol != IPPROTO_TCP)
+	if ((mode & MODE_SILENT) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!tgid)
 		return 0;
-	cookie = sk->__sk_common.skc_cookie.counter;
-	if (!cookie)
-		cookie = bpf_get_socket_cookie(sk);
-	if (!is_new_owner(cookie, tgid) || !read_socket(&ends, sk) || !is_wanted(&ends, 0))
+	cookie = cookie_of(&sk->__sk_common);
+	if (!is_new_owner(cookie, tgid) || !read_socket(&ends, sk, bpf_skc_to_tcp_sock(sk)) || !is_wanted(&ends, 0))
 		return 0;
-	record = reserve(sizeof(*record));
+	record = begin(KIND_OWNER, cookie, &ends);
 	if (!record)
 		return 0;
-	now = bpf_ktime_get_ns();
-	fill(record, KIND_OWNER, now, cookie, &ends);
 	record->from = sk->__sk_common.skc_state;
 	fill_process(record);
-	submit(record, now);
+	submit(record);
 	return 0;
 }
 

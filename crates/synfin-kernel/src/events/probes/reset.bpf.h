@@ -12,26 +12,18 @@
  */
 INLINE int tell_reset_sent(const struct sock *sk, const struct sk_buff *skb, u32 reason)
 {
-	struct endpoints ends, packet;
+	struct endpoints ends = {}, packet;
 	struct segment segment = {};
 	struct record *record;
-	u64 cookie = 0, now;
+	u64 cookie = 0;
 	u8 state = 0;
 
-	if (sk && probe_common(&ends, &sk->__sk_common)) {
-		READ(cookie, sk, __sk_common.skc_cookie.counter);
+	if (sk)
 		READ(state, sk, __sk_common.skc_state);
-		if (!ends.local_port && state != TCP_NEW_SYN_RECV && state != TCP_TIME_WAIT) {
-			u16 port = 0;
-
-			READ(port, (const struct inet_sock *)sk, inet_sport);
-			ends.local_port = swap16(port);
-		}
-	} else if (!skb) {
+	if (sk && probe_socket(&ends, sk, state))
+		READ(cookie, sk, __sk_common.skc_cookie.counter);
+	else if (!skb)
 		return 0;
-	} else {
-		ends.netns = 0;
-	}
 	if (skb && (!sk || state == TCP_LISTEN || !ends.remote_port)) {
 		if (!read_packet(&packet, &segment, skb))
 			return 0;
@@ -45,14 +37,12 @@ INLINE int tell_reset_sent(const struct sock *sk, const struct sk_buff *skb, u32
 	}
 	if (!is_wanted(&ends, 0))
 		return 0;
-	record = reserve(sizeof(*record));
+	record = begin(KIND_RESET_SENT, cookie, &ends);
 	if (!record)
 		return 0;
-	now = bpf_ktime_get_ns();
-	fill(record, KIND_RESET_SENT, now, cookie, &ends);
 	record->from = state;
 	record->reason = reason;
-	submit(record, now);
+	submit(record);
 	return 0;
 }
 
@@ -75,17 +65,13 @@ int tcp_receive_reset(u64 *args)
 	struct sock *sk = (struct sock *)args[0];
 	struct endpoints ends;
 	struct record *record;
-	u64 cookie, now;
 
-	if (!read_socket(&ends, sk) || !is_wanted(&ends, 0))
+	if (!read_socket(&ends, sk, bpf_skc_to_tcp_sock(sk)) || !is_wanted(&ends, 0))
 		return 0;
-	now = bpf_ktime_get_ns();
-	cookie = bpf_get_socket_cookie(sk);
-	record = reserve(sizeof(*record));
+	record = begin(KIND_RESET_RECEIVED, cookie_of(&sk->__sk_common), &ends);
 	if (!record)
 		return 0;
-	fill(record, KIND_RESET_RECEIVED, now, cookie, &ends);
 	record->from = sk->__sk_common.skc_state;
-	submit(record, now);
+	submit(record);
 	return 0;
 }

@@ -7,14 +7,8 @@
 #include "../../sys/record.bpf.h"
 #include "owner.bpf.h"
 
-INLINE void fill_counters(struct counters *to, const struct sock *sk)
+INLINE void fill_counters(struct counters *to, const struct tcp_sock *tp)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-
-	if (!tp) {
-		__builtin_memset(to, 0, sizeof(*to));
-		return;
-	}
 	to->bytes_sent = tp->bytes_sent;
 	to->bytes_acked = tp->bytes_acked;
 	to->bytes_received = tp->bytes_received;
@@ -47,7 +41,7 @@ INLINE int is_time_wait_full(const struct sock *sk)
  * The current task is trusted only while a task holds the socket's lock: then it is this one, since a softirq that
  * finds the lock held leaves the packet in the backlog and changes nothing.
  */
-INLINE void fill_state(struct record *to, const struct sock *sk, int from, int state, u64 cookie)
+INLINE void fill_state(struct record *to, const struct sock *sk, int from, int state)
 {
 	unsigned long flags = sk->__sk_common.skc_flags;
 
@@ -58,12 +52,8 @@ INLINE void fill_state(struct record *to, const struct sock *sk, int from, int s
 	if (flags & SOCK_DEAD)
 		to->flags |= FLAG_ORPHAN;
 	to->reason = sk->sk_err;
-	if (sk->sk_lock.owned) {
+	if (sk->sk_lock.owned && is_new_owner(to->cookie, bpf_get_current_pid_tgid() >> 32))
 		fill_process(to);
-		/* So that the first send of a client is no news. */
-		if (state == TCP_SYN_SENT)
-			is_new_owner(cookie, to->tgid);
-	}
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -71,8 +61,9 @@ int inet_sock_set_state(u64 *args)
 {
 	struct sock *sk = (struct sock *)args[0];
 	int from = args[1], state = args[2];
+	const struct tcp_sock *tp;
 	struct endpoints ends;
-	u64 cookie, now;
+	u64 cookie;
 
 	/*
 	 * A child is copied from its listener, addresses and all, before it gets its own; its cookie comes later still.
@@ -80,36 +71,33 @@ int inet_sock_set_state(u64 *args)
 	 */
 	if (from == TCP_LISTEN && state == TCP_SYN_RECV)
 		return 0;
-	if (!read_socket(&ends, sk) || !is_wanted(&ends, state == TCP_SYN_SENT))
+	if (state == TCP_SYN_SENT && (mode & MODE_CONNECTING_TOLD))
 		return 0;
-	now = bpf_ktime_get_ns();
-	cookie = bpf_get_socket_cookie(sk);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || !read_socket(&ends, sk, tp) || !is_wanted(&ends, state == TCP_SYN_SENT))
+		return 0;
+	cookie = cookie_of(&sk->__sk_common);
 	if (state == TCP_CLOSE) {
 		struct closed_record *record = reserve(sizeof(*record));
 
 		if (!record)
 			return 0;
-		fill(&record->head, KIND_CLOSED, now, cookie, &ends);
-		fill_state(&record->head, sk, from, state, cookie);
+		fill(&record->head, KIND_CLOSED, cookie, &ends);
+		fill_state(&record->head, sk, from, state);
 		if ((from == TCP_FIN_WAIT2 || from == TCP_CLOSING) && is_time_wait_full(sk))
 			record->head.flags |= FLAG_TIME_WAIT_FULL;
-		fill_counters(&record->counters, sk);
-		submit(record, now);
+		fill_counters(&record->counters, tp);
+		submit(&record->head);
 	} else {
-		struct record *record = reserve(sizeof(*record));
+		struct record *record = begin(KIND_STATE, cookie, &ends);
 
 		if (!record)
 			return 0;
-		fill(record, KIND_STATE, now, cookie, &ends);
-		fill_state(record, sk, from, state, cookie);
-		if (from == TCP_SYN_RECV) {
-			const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-
-			/* The kernel's first round-trip sample: from its SYN-ACK to the segment that opened it. */
-			if (tp)
-				record->value = tp->srtt_us >> 3;
-		}
-		submit(record, now);
+		fill_state(record, sk, from, state);
+		/* The kernel's first round-trip sample: from its SYN-ACK to the segment that opened it. */
+		if (from == TCP_SYN_RECV)
+			record->value = tp->srtt_us >> 3;
+		submit(record);
 	}
 	return 0;
 }

@@ -20,18 +20,16 @@ INLINE int on_time_wait_timer(const void *timer)
 	const struct inet_timewait_sock *tw = timer - OFFSET_OF(struct inet_timewait_sock, tw_timer);
 	struct endpoints ends;
 	struct record *record;
-	u64 cookie = 0, now;
+	u64 cookie = 0;
 
 	if (!probe_common(&ends, &tw->__tw_common) || !is_wanted(&ends, 0))
 		return 0;
 	READ(cookie, tw, __tw_common.skc_cookie.counter);
-	record = reserve(sizeof(*record));
+	record = begin(KIND_TIME_WAIT_ENDED, cookie, &ends);
 	if (!record)
 		return 0;
-	now = bpf_ktime_get_ns();
-	fill(record, KIND_TIME_WAIT_ENDED, now, cookie, &ends);
 	READ(record->from, tw, tw_substate);
-	submit(record, now);
+	submit(record);
 	return 0;
 }
 
@@ -54,7 +52,7 @@ int timer_expire_entry(u64 *args)
 		if (!pending || !probe_common(&ends, &request->__req_common) || !is_wanted(&ends, 0))
 			return 0;
 		READ(cookie, request, __req_common.skc_cookie.counter);
-		fill(pending, KIND_REQUEST_ENDED, bpf_ktime_get_ns(), cookie, &ends);
+		fill(pending, KIND_REQUEST_ENDED, cookie, &ends);
 	}
 	return 0;
 }
@@ -77,7 +75,7 @@ int timer_expire_exit(u64 *args)
 		record = reserve(sizeof(*record));
 		if (record) {
 			*record = *pending;
-			submit(record, bpf_ktime_get_ns());
+			submit(record);
 		}
 	}
 	pending->kind = 0;
