@@ -1,11 +1,8 @@
 //! What a host is to the benchmarks, whoever's TCP it runs.
 
-use bytes::Bytes;
+use std::collections::VecDeque;
 
 use crate::stream::{Check, Source};
-
-/// IP packets on their way.
-pub type Packets = std::collections::VecDeque<Bytes>;
 
 /// Time in nanoseconds since some start.
 pub type Nanos = u64;
@@ -19,24 +16,38 @@ pub struct Setup {
     pub buffer: usize,
     /// Whether TCP checksums are computed and verified.
     pub has_checksums: bool,
-    /// Whether what is sent crosses a network, which loses: then congestion is controlled and segments are paced.
-    pub is_network: bool,
+    /// What controls congestion.
+    pub congestion: Congestion,
+}
+
+/// Congestion control.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Congestion {
+    /// What a memory link asks for: none where a TCP can do without, and no pacing.
+    Unneeded,
+    /// RFC 5681.
+    Reno,
+    /// RFC 9438.
+    Cubic,
 }
 
 /// A host with one connection to another one of its kind.
 pub trait Host {
+    /// An IP packet, in the kind of memory that suits the TCP's way to take packets in.
+    type Packet: AsRef<[u8]>;
+
     /// The host that connects.
     fn client(setup: &Setup) -> Self;
     /// The host that listens.
     fn server(setup: &Setup) -> Self;
     /// Takes in all of `packets`.
-    fn handle(&mut self, now: Nanos, packets: &mut Packets);
-    /// Does what is due, and sends what there is to send.
-    fn transmit(&mut self, now: Nanos, packets: &mut Packets);
+    fn handle(&mut self, now: Nanos, packets: &mut VecDeque<Self::Packet>);
+    /// Does what is due, and sends what there is to send, at most `room` packets.
+    fn transmit(&mut self, now: Nanos, room: usize, packets: &mut VecDeque<Self::Packet>);
     /// When something is due at the latest.
     fn poll_timeout(&mut self, now: Nanos) -> Option<Nanos>;
-    /// The application makes as many octets as there is room for.
+    /// The application writes as many octets as there is room for.
     fn write(&mut self, source: &mut Source);
-    /// The application reads what is there, and verifies it.
+    /// The application reads what is there.
     fn read(&mut self, now: Nanos, check: &mut Check);
 }

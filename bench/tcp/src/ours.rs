@@ -1,16 +1,16 @@
 //! A host that runs synfin-tcp, with as much of IP around it as smoltcp has.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use synfin_tcp::{
-    Burst, Checksum, Config, ConnectionConfig, ConnectionId, Ecn, Endpoint, Incoming, Instant, ListenerId,
-    NoObserver, Outgoing, ReadOutcome,
+    Algorithm, Burst, Checksum, Config, ConnectionConfig, ConnectionId, Ecn, Endpoint, Incoming, Instant, ListenerId,
+    NoObserver, ReadOutcome,
 };
 use synfin_wire::checksum::checksum;
 
-use crate::host::{Host, Nanos, Packets, Setup};
-use crate::pool::Pool;
+use crate::host::{Congestion, Host, Nanos, Setup};
 use crate::stream::{Check, Source};
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -19,14 +19,52 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// Bytes of an IPv4 header without options.
 const IP_HEADER: usize = 20;
 
-/// Octets that the application makes at once.
-const CHUNK: usize = 64 << 10;
+/// Bytes of memory that packets are cut from.
+const BLOCK: usize = 256 << 10;
+
+/// Memory for packets: blocks that are used again when nobody holds a packet of theirs.
+#[derive(Default)]
+struct Blocks {
+    current: BytesMut,
+    used: VecDeque<BytesMut>,
+}
+
+impl Blocks {
+    /// At least `len` bytes to write a packet to.
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        if self.current.len() < len {
+            let next = self.next();
+            let mut used = std::mem::replace(&mut self.current, next);
+            if used.capacity() > 0 {
+                used.clear();
+                self.used.push_back(used);
+            }
+        }
+        &mut self.current
+    }
+
+    /// Those used first are free first; if even the first one is still held, all are.
+    fn next(&mut self) -> BytesMut {
+        if self.used.front_mut().is_some_and(|block| block.try_reclaim(BLOCK)) {
+            let mut block = self.used.pop_front().expect("it was looked at");
+            // SAFETY: `try_reclaim` allocates nothing: these are the bytes that were zeroed when the block was made.
+            unsafe { block.set_len(BLOCK) };
+            return block;
+        }
+        BytesMut::zeroed(BLOCK)
+    }
+
+    /// The packet that was written to the first `len` bytes.
+    fn cut(&mut self, len: usize) -> Bytes {
+        self.current.split_to(len).freeze()
+    }
+}
 
 /// The host.
 pub struct Ours {
     endpoint: Endpoint<NoObserver>,
     ip: Ipv4Addr,
-    pool: Pool,
+    blocks: Blocks,
     checksum: Checksum,
     listener: Option<ListenerId>,
     connection: Option<ConnectionId>,
@@ -41,15 +79,21 @@ impl Ours {
             send_buffer: buffer,
             receive_buffer: buffer,
             receive_buffer_max: buffer,
-            pacing: setup.is_network,
+            pacing: setup.congestion != Congestion::Unneeded,
+            congestion: match setup.congestion {
+                Congestion::Reno => Algorithm::NewReno,
+                _ => Algorithm::Cubic,
+            },
             nagle: false,
+            // smoltcp has them off; so the segments of both are the same.
+            timestamps: false,
             ..ConnectionConfig::default()
         };
         let config = Config { connection, ..Config::new([ip.octets()[3]; 16]) };
         Self {
             endpoint: Endpoint::new(config, NoObserver),
             ip,
-            pool: Pool::new(setup.mtu),
+            blocks: Blocks::default(),
             checksum: if setup.has_checksums { Checksum::Check } else { Checksum::Trusted },
             listener: None,
             connection: None,
@@ -83,6 +127,8 @@ fn read_ip_header(packet: &Bytes, ip: Ipv4Addr) -> Option<(Ipv4Addr, Bytes)> {
 }
 
 impl Host for Ours {
+    type Packet = Bytes;
+
     fn client(setup: &Setup) -> Self {
         let mut host = Self::new(setup, CLIENT);
         let (local, remote) = (SocketAddr::new(CLIENT.into(), 50_000), SocketAddr::new(SERVER.into(), 80));
@@ -98,7 +144,7 @@ impl Host for Ours {
         host
     }
 
-    fn handle(&mut self, now: Nanos, packets: &mut Packets) {
+    fn handle(&mut self, now: Nanos, packets: &mut VecDeque<Bytes>) {
         let now = Instant::from_nanos(now);
         for packet in packets.drain(..) {
             let Some((source, segment)) = read_ip_header(&packet, self.ip) else { continue };
@@ -110,21 +156,27 @@ impl Host for Ours {
         }
     }
 
-    fn transmit(&mut self, now: Nanos, packets: &mut Packets) {
+    fn transmit(&mut self, now: Nanos, room: usize, packets: &mut VecDeque<Bytes>) {
         let now = Instant::from_nanos(now);
         self.endpoint.handle_timeout(now);
-        let (pool, ip, has_checksum) = (&mut self.pool, self.ip, self.checksum == Checksum::Check);
+        let (blocks, ip, checksum) = (&mut self.blocks, self.ip, self.checksum);
         let mut sink = |burst: &Burst<'_>| {
             let IpAddr::V4(destination) = burst.destination.ip() else { return };
             for segment in burst.segments() {
-                let mut buffer = pool.take();
-                let room = &mut buffer[IP_HEADER..];
-                let len = write(&segment, room, has_checksum);
-                write_ip_header(&mut buffer, ip, destination, burst.ttl, len);
-                packets.push_back(pool.seal(buffer, IP_HEADER + len));
+                let packet = blocks.room(IP_HEADER + segment.len_max());
+                let room = &mut packet[IP_HEADER..];
+                let len = segment.emit(room, checksum).expect("there is room");
+                write_ip_header(packet, ip, destination, burst.ttl, len);
+                packets.push_back(blocks.cut(IP_HEADER + len));
             }
         };
-        while self.endpoint.poll_transmit(now, u32::MAX, &mut sink) > 0 {}
+        let mut left = u32::try_from(room).unwrap_or(u32::MAX);
+        while left > 0 {
+            match self.endpoint.poll_transmit(now, left, &mut sink) {
+                0 => break,
+                sent => left = left.saturating_sub(sent),
+            }
+        }
         while let Some((_, event)) = self.endpoint.poll_event() {
             self.is_writable |= event == synfin_tcp::Event::Writable;
         }
@@ -137,14 +189,9 @@ impl Host for Ours {
     fn write(&mut self, source: &mut Source) {
         let connection = self.connection.and_then(|id| self.endpoint.connection_mut(id));
         let Some(connection) = connection.filter(|_| self.is_writable) else { return };
-        while !source.is_empty() {
-            let room = connection.send_room();
-            if room == 0 {
-                break;
-            }
-            let octets = Bytes::copy_from_slice(source.next(room.min(CHUNK)));
-            let taken = connection.write(&octets).expect("the connection is open");
-            assert_eq!(taken, octets.len());
+        while !source.is_empty() && connection.send_room() > 0 {
+            let taken = connection.write(&source.next()).expect("the connection is open");
+            source.advance(taken);
         }
     }
 
@@ -157,11 +204,4 @@ impl Host for Ours {
             check.take(&octets);
         }
     }
-}
-
-/// Writes a segment, and says how long it is.
-fn write(segment: &Outgoing<'_>, room: &mut [u8], _has_checksum: bool) -> usize {
-    let bytes = segment.to_bytes();
-    room[..bytes.len()].copy_from_slice(&bytes);
-    bytes.len()
 }

@@ -1,45 +1,81 @@
 //! A host that runs smoltcp.
 
-use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{self, Checksum, Device, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
-use crate::host::{Host, Nanos, Packets, Setup};
-use crate::pool::Pool;
+use crate::host::{Congestion, Host, Nanos, Setup};
 use crate::stream::{Check, Source};
 
 const CLIENT: IpAddress = IpAddress::v4(10, 0, 0, 1);
 const SERVER: IpAddress = IpAddress::v4(10, 0, 0, 2);
 
+/// A packet in a buffer of its own, which goes back to those that are free.
+pub struct Packet {
+    buffer: Box<[u8]>,
+    len: usize,
+    free: Free,
+}
+
+/// Buffers that are free, of one size: none is ever allocated while others lie idle.
+type Free = Rc<RefCell<Vec<Box<[u8]>>>>;
+
+impl AsRef<[u8]> for Packet {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        self.free.borrow_mut().push(std::mem::take(&mut self.buffer));
+    }
+}
+
 /// Packets in and out.
 struct Memory {
-    incoming: Packets,
-    outgoing: Packets,
-    pool: Pool,
+    incoming: VecDeque<Packet>,
+    outgoing: VecDeque<Packet>,
+    /// Packets that may be sent.
+    room: usize,
+    free: Free,
     capabilities: DeviceCapabilities,
 }
 
-struct Rx(bytes::Bytes);
+struct Rx(Packet);
 
 struct Tx<'a> {
-    pool: &'a mut Pool,
-    outgoing: &'a mut Packets,
+    mtu: usize,
+    free: &'a Free,
+    outgoing: &'a mut VecDeque<Packet>,
 }
 
 impl phy::RxToken for Rx {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(&self.0)
+        f(self.0.as_ref())
     }
 }
 
 impl phy::TxToken for Tx<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
-        let mut buffer = self.pool.take();
+        let free = self.free.borrow_mut().pop();
+        let mut buffer = free.unwrap_or_else(|| vec![0; self.mtu].into());
         let result = f(&mut buffer[..len]);
-        self.outgoing.push_back(self.pool.seal(buffer, len));
+        self.outgoing.push_back(Packet { buffer, len, free: self.free.clone() });
         result
+    }
+}
+
+impl Memory {
+    fn tx(&mut self) -> Tx<'_> {
+        let mtu = self.capabilities.max_transmission_unit;
+        Tx { mtu, free: &self.free, outgoing: &mut self.outgoing }
     }
 }
 
@@ -49,11 +85,11 @@ impl Device for Memory {
 
     fn receive(&mut self, _: Instant) -> Option<(Rx, Tx<'_>)> {
         let packet = self.incoming.pop_front()?;
-        Some((Rx(packet), Tx { pool: &mut self.pool, outgoing: &mut self.outgoing }))
+        Some((Rx(packet), self.tx()))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Tx<'_>> {
-        Some(Tx { pool: &mut self.pool, outgoing: &mut self.outgoing })
+        (self.outgoing.len() < self.room).then(|| self.tx())
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -82,9 +118,10 @@ impl Smol {
             capabilities.checksum.tcp = Checksum::None;
         }
         let mut device = Memory {
-            incoming: Packets::new(),
-            outgoing: Packets::new(),
-            pool: Pool::new(setup.mtu),
+            incoming: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            room: 0,
+            free: Free::default(),
             capabilities,
         };
         let mut interface = Interface::new(Config::new(HardwareAddress::Ip), &mut device, Instant::ZERO);
@@ -92,18 +129,20 @@ impl Smol {
         let buffer = || tcp::SocketBuffer::new(vec![0; setup.buffer]);
         let mut socket = tcp::Socket::new(buffer(), buffer());
         socket.set_nagle_enabled(false);
+        socket.set_congestion_control(match setup.congestion {
+            Congestion::Unneeded => tcp::CongestionControl::None,
+            Congestion::Reno => tcp::CongestionControl::Reno,
+            Congestion::Cubic => tcp::CongestionControl::Cubic,
+        });
         let mut sockets = SocketSet::new(Vec::new());
         let socket = sockets.add(socket);
         Self { device, interface, sockets, socket }
     }
-
-    /// Chooses congestion control: it has none unless told.
-    pub fn set_congestion_control(&mut self, congestion: tcp::CongestionControl) {
-        self.sockets.get_mut::<tcp::Socket>(self.socket).set_congestion_control(congestion);
-    }
 }
 
 impl Host for Smol {
+    type Packet = Packet;
+
     fn client(setup: &Setup) -> Self {
         let mut host = Self::new(setup, CLIENT);
         let socket = host.sockets.get_mut::<tcp::Socket>(host.socket);
@@ -117,12 +156,15 @@ impl Host for Smol {
         host
     }
 
-    fn handle(&mut self, now: Nanos, packets: &mut Packets) {
+    fn handle(&mut self, now: Nanos, packets: &mut VecDeque<Packet>) {
         self.device.incoming.append(packets);
-        self.interface.poll(at(now), &mut self.device, &mut self.sockets);
+        while self.interface.poll_ingress_single(at(now), &mut self.device, &mut self.sockets)
+            != PollIngressSingleResult::None
+        {}
     }
 
-    fn transmit(&mut self, now: Nanos, packets: &mut Packets) {
+    fn transmit(&mut self, now: Nanos, room: usize, packets: &mut VecDeque<Packet>) {
+        self.device.room = room;
         while self.interface.poll_egress(at(now), &mut self.device, &mut self.sockets)
             == PollResult::SocketStateChanged
         {}
@@ -137,12 +179,8 @@ impl Host for Smol {
     fn write(&mut self, source: &mut Source) {
         let socket = self.sockets.get_mut::<tcp::Socket>(self.socket);
         while !source.is_empty() && socket.can_send() {
-            let made = socket.send(|room| {
-                let octets = source.next(room.len());
-                room[..octets.len()].copy_from_slice(octets);
-                (octets.len(), ())
-            });
-            made.expect("the connection is open");
+            let taken = socket.send_slice(&source.next()).expect("the connection is open");
+            source.advance(taken);
         }
     }
 

@@ -212,7 +212,6 @@ impl<O: Observer> Connection<O> {
         for segment in batch {
             self.segment_arrives(now, segment);
         }
-        self.settle_timers(now);
         self.observe(now);
     }
 

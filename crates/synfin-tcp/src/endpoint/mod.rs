@@ -7,15 +7,14 @@ mod handle;
 mod listener;
 mod open;
 mod slab;
+mod table;
 mod time_wait;
 mod wheel;
 
-use core::hash::BuildHasher;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use siphasher::sip::SipHasher13;
 use synfin_wire::tcp::{Header, OptionsBuf};
 use synfin_wire::{SocketId, State};
 
@@ -24,6 +23,7 @@ pub use self::handle::Handled;
 use self::listener::{Listener, ListenerKey};
 pub use self::open::{ConnectError, ListenError};
 use self::slab::{Key, Slab};
+use self::table::{Keyed, Table};
 use self::time_wait::TimeWait;
 use self::wheel::{TimerKey, Wheel};
 use crate::config::{Config, ConnectionConfig};
@@ -59,7 +59,7 @@ pub struct Endpoint<O: Observer + Clone = NoObserver> {
     secret: Secret,
     connection_config: Arc<ConnectionConfig>,
     observer: O,
-    table: HashMap<Tuple, Slot, Keyed>,
+    table: Table,
     listeners: Slab<Listener>,
     listening: HashMap<SocketAddr, ListenerKey, Keyed>,
     connections: Slab<Member<O>>,
@@ -132,17 +132,6 @@ struct Reply {
 /// Most answers that wait to be sent; more are dropped, as a network would.
 const REPLIES_MAX: usize = 4096;
 
-/// A keyed hash for tables: nobody outside can make tuples collide, and every run is the same.
-#[derive(Clone, Copy, Debug)]
-struct Keyed(u64, u64);
-
-impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
-    }
-}
-
 impl<O: Observer + Clone> Endpoint<O> {
     /// An endpoint with these settings. Each connection gets a clone of the observer.
     #[must_use]
@@ -156,7 +145,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             config,
             secret,
             observer,
-            table: HashMap::with_hasher(keyed),
+            table: Table::new(keyed),
             listeners: Slab::new(),
             listening: HashMap::with_hasher(keyed),
             connections: Slab::new(),

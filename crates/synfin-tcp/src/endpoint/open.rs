@@ -106,7 +106,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         let local = self.local_port(local.ip(), local.port(), remote)?;
         let tuple = Tuple::new(local, remote);
         let mut iss = self.secret.initial_sequence_number(now, local, remote);
-        match self.table.get(&tuple).copied() {
+        match self.table.get(&tuple) {
             None => {}
             // RFC 6191 section 3: with timestamps, or a sequence number beyond the old ones, a connection of our own
             // may take the place of one in TIME-WAIT.
@@ -150,7 +150,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         let Self { ports, secret, config, table, listening, .. } = self;
         let is_free = |port| {
             let local = SocketAddr::new(ip, port);
-            !table.contains_key(&Tuple::new(local, remote)) && !listening.contains_key(&local)
+            !table.contains(&Tuple::new(local, remote)) && !listening.contains_key(&local)
         };
         let port = ports.choose(&config.ephemeral_ports, secret, ip, remote, is_free);
         port.map(|port| SocketAddr::new(ip, port)).ok_or(ConnectError::NoPort)
