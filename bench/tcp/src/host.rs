@@ -34,7 +34,7 @@ pub enum Congestion {
 /// A host with one connection to another one of its kind.
 pub trait Host {
     /// An IP packet, in the kind of memory that suits the TCP's way to take packets in.
-    type Packet: AsRef<[u8]>;
+    type Packet;
 
     /// The host that connects.
     fn client(setup: &Setup) -> Self;

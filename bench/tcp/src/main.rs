@@ -1,5 +1,6 @@
 //! Measures synfin-tcp beside smoltcp: the same work, in turn, in one run.
 
+mod device;
 mod host;
 mod ours;
 mod smol;

@@ -6,6 +6,8 @@ use core::net::IpAddr;
 /// A running one's complement sum.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Sum {
+    /// In the byte order of this machine, which does not matter until the end (RFC 1071 section 2 (B)), and with all
+    /// carries. Each part adds less than 2^48 for a byte count that fits into memory: there is room.
     sum: u64,
     /// Whether the parts so far are of odd length together: the next one begins in the middle of a 16-bit number.
     is_odd: bool,
@@ -27,30 +29,30 @@ impl Sum {
         let mut sum = Self::new();
         for address in [source, destination] {
             match address {
-                IpAddr::V4(address) => sum.sum += u64::from(address.to_bits()),
+                IpAddr::V4(address) => sum.sum += u64::from(u32::from_ne_bytes(address.octets())),
                 IpAddr::V6(address) => sum.add_bytes(&address.octets()),
             }
         }
-        sum.sum += u64::from(protocol) + u64::from(length);
+        sum.sum += u64::from(u32::from(protocol).to_be()) + u64::from(length.to_be());
         sum
     }
 
-    /// Adds bytes, taken as 16-bit numbers in network byte order; an odd last byte is padded with zero, unless more bytes
-    /// follow.
+    /// Adds bytes, taken as 16-bit numbers in network byte order; an odd last byte is padded with zero, unless more
+    /// bytes follow.
     pub fn add_bytes(&mut self, bytes: &[u8]) {
         let (blocks, rest) = bytes.as_chunks();
-        let blocks = blocks.chunks(LANE_ROOM).map(sum_of_blocks).sum::<u64>();
-        // Byte order does not matter to a one's complement sum until the end (RFC 1071 section 2 (B)): not that of
-        // this machine, and not that of a part that begins in the middle of a number.
-        let part = u16::from_be(fold(blocks + sum_of_few(rest)));
-        self.sum += u64::from(if self.is_odd { part.swap_bytes() } else { part });
+        let mut sum = sum_of_few(rest);
+        for blocks in blocks.chunks(LANE_ROOM) {
+            sum += sum_of_blocks(blocks);
+        }
+        self.sum += if self.is_odd { u64::from(fold(sum).swap_bytes()) } else { sum };
         self.is_odd ^= !bytes.len().is_multiple_of(2);
     }
 
     /// The checksum: what belongs into the header field, computed with that field at zero.
     #[must_use]
     pub fn finish(self) -> u16 {
-        !fold(self.sum)
+        !u16::from_be(fold(self.sum))
     }
 
     /// Whether the sum over everything, the checksum field included, is that of intact bytes.
