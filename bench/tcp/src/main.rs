@@ -3,6 +3,7 @@
 mod device;
 mod host;
 mod ours;
+mod recovery;
 mod smol;
 mod stream;
 mod throughput;
@@ -16,5 +17,8 @@ fn main() {
     }
     if matches!(which.as_str(), "all" | "throughput") {
         throughput::compare(rounds);
+    }
+    if matches!(which.as_str(), "all" | "recovery") {
+        recovery::compare(rounds as u64);
     }
 }
