@@ -23,7 +23,7 @@ pub struct Setup {
 /// Congestion control.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Congestion {
-    /// What a memory link asks for: none where a TCP can do without, and no pacing.
+    /// What a memory link asks for: none where a TCP can do without (smoltcp), and no pacing.
     Unneeded,
     /// RFC 5681.
     Reno,

@@ -2,11 +2,19 @@
 
 mod device;
 mod host;
+mod idle;
+mod memory;
 mod ours;
 mod recovery;
 mod smol;
 mod stream;
 mod throughput;
+
+/// Seconds that the processor has worked for this thread: others that want it too do not count.
+fn processor_time() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -20,5 +28,8 @@ fn main() {
     }
     if matches!(which.as_str(), "all" | "recovery") {
         recovery::compare(rounds as u64);
+    }
+    if matches!(which.as_str(), "all" | "idle") {
+        idle::compare();
     }
 }

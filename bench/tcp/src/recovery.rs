@@ -24,11 +24,16 @@ const LOSSES: [u64; 4] = [0, 10, 50, 100];
 pub fn compare(seeds: u64) {
     println!("| 10 MB, 20 ms one way, {seeds} seeds, median s | loss | synfin-tcp | smoltcp | ratio |");
     println!("| --- | --- | --- | --- | --- |");
-    for (congestion, name) in [(Congestion::Cubic, "CUBIC"), (Congestion::Reno, "Reno")] {
+    let pairs = [
+        (Congestion::Cubic, Congestion::Cubic, "CUBIC"),
+        (Congestion::Reno, Congestion::Reno, "Reno"),
+        (Congestion::Cubic, Congestion::Unneeded, "CUBIC beside none"),
+    ];
+    for (ours, theirs, name) in pairs {
         for loss in LOSSES {
-            let setup = Setup { mtu: 1500, buffer: 4 << 20, has_checksums: true, congestion };
-            let ours = median((0..seeds).map(|seed| run::<Ours<OnePiece>>(&setup, loss, seed)));
-            let theirs = median((0..seeds).map(|seed| run::<Smol>(&setup, loss, seed)));
+            let setup = |congestion| Setup { mtu: 1500, buffer: 4 << 20, has_checksums: true, congestion };
+            let ours = median((0..seeds).map(|seed| run::<Ours<OnePiece>>(&setup(ours), loss, seed)));
+            let theirs = median((0..seeds).map(|seed| run::<Smol>(&setup(theirs), loss, seed)));
             let percent = loss as f64 / 10.0;
             println!("| {name} | {percent} % | {ours:.2} | {theirs:.2} | {:.1} |", theirs / ours);
         }

@@ -8,7 +8,10 @@ use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, Soc
 use smoltcp::phy::{self, Checksum, Device, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use smoltcp::wire::{
+    HardwareAddress, IpAddress, IpCidr, IpProtocol, Ipv4Address, Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr,
+    TcpSeqNumber,
+};
 
 use crate::host::{Congestion, Host, Nanos, Setup};
 use crate::stream::{Check, Source};
@@ -193,5 +196,105 @@ impl Host for Smol {
             });
             read.expect("the connection is open");
         }
+    }
+}
+
+/// A host with many connections.
+pub struct Many {
+    host: Smol,
+    /// The acknowledgement that each connection's peer would send again.
+    acks: Vec<Vec<u8>>,
+    now: Nanos,
+}
+
+impl Many {
+    /// Opens so many connections, with buffers of this size.
+    pub fn open(count: u32, buffer: usize) -> Self {
+        let setup = Setup { mtu: 1500, buffer, has_checksums: true, congestion: Congestion::Unneeded };
+        let mut many = Self { host: Smol::server(&setup), acks: Vec::new(), now: 1_000_000_000 };
+        for number in 0..count {
+            if number > 0 {
+                let buffer = || tcp::SocketBuffer::new(vec![0; setup.buffer]);
+                let mut socket = tcp::Socket::new(buffer(), buffer());
+                socket.set_keep_alive(Some(smoltcp::time::Duration::from_secs(7200)));
+                socket.listen(80).expect("the socket is closed");
+                many.host.sockets.add(socket);
+            }
+            let port = 10_000 + u16::try_from(number).expect("it is a port");
+            let syn = many.segment(port, tcp_repr(port, TcpControl::Syn, TcpSeqNumber(0), None));
+            let answer = many.exchange(&syn).expect("a SYN is answered");
+            let ip = Ipv4Packet::new_unchecked(&answer[..]);
+            let seq = TcpPacket::new_unchecked(ip.payload()).seq_number() + 1;
+            let ack = many.segment(port, tcp_repr(port, TcpControl::None, TcpSeqNumber(1), Some(seq)));
+            many.exchange(&ack);
+            many.acks.push(ack);
+        }
+        many.acks.shrink_to_fit();
+        many
+    }
+
+    /// Hands an acknowledgement that says nothing new to a connection.
+    pub fn handle_ack(&mut self, number: u32) {
+        let ack = std::mem::take(&mut self.acks[number as usize]);
+        self.exchange(&ack);
+        self.acks[number as usize] = ack;
+    }
+
+    /// A millisecond passes.
+    pub fn tick(&mut self) {
+        self.now += 1_000_000;
+        self.host.transmit(self.now, usize::MAX, &mut VecDeque::new());
+    }
+
+    fn exchange(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        let mut packets = VecDeque::new();
+        phy::TxToken::consume(
+            Tx { mtu: 1500, free: &self.host.device.free, outgoing: &mut packets },
+            packet.len(),
+            |room| room.copy_from_slice(packet),
+        );
+        self.host.handle(self.now, &mut packets);
+        self.host.transmit(self.now, usize::MAX, &mut packets);
+        packets.front().map(|packet| packet.as_ref().to_vec())
+    }
+
+    fn segment(&self, _port: u16, tcp: TcpRepr<'_>) -> Vec<u8> {
+        let (source, destination) = (Ipv4Address::new(10, 0, 0, 1), Ipv4Address::new(10, 0, 0, 2));
+        let ip = Ipv4Repr {
+            src_addr: source,
+            dst_addr: destination,
+            next_header: IpProtocol::Tcp,
+            payload_len: tcp.buffer_len(),
+            hop_limit: 64,
+        };
+        let mut bytes = vec![0; ip.buffer_len() + tcp.buffer_len()];
+        let checksums = &self.host.device.capabilities.checksum;
+        let mut packet = Ipv4Packet::new_unchecked(&mut bytes[..]);
+        ip.emit(&mut packet, checksums);
+        let mut segment = TcpPacket::new_unchecked(packet.payload_mut());
+        tcp.emit(&mut segment, &source.into(), &destination.into(), checksums);
+        bytes
+    }
+}
+
+fn tcp_repr(
+    port: u16,
+    control: TcpControl,
+    seq_number: TcpSeqNumber,
+    ack_number: Option<TcpSeqNumber>,
+) -> TcpRepr<'static> {
+    TcpRepr {
+        src_port: port,
+        dst_port: 80,
+        control,
+        seq_number,
+        ack_number,
+        window_len: 65_535,
+        window_scale: None,
+        max_seg_size: None,
+        sack_permitted: false,
+        sack_ranges: [None; 3],
+        timestamp: None,
+        payload: &[],
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::device::{Gathering, OnePiece};
 use crate::host::{Congestion, Host, Setup};
 use crate::ours::Ours;
+use crate::processor_time;
 use crate::smol::Smol;
 use crate::stream::{Check, Source};
 
@@ -93,10 +94,4 @@ pub fn run<H: Host>(setup: &Setup, total: u64, is_thorough: bool) -> f64 {
     }
     let (start, before) = start.expect("it takes more than one exchange");
     (total - before) as f64 / (processor_time() - start)
-}
-
-/// Seconds that the processor has worked for this thread: others that want it too do not count.
-fn processor_time() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

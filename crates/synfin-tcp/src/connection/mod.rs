@@ -188,6 +188,11 @@ impl<O: Observer> Connection<O> {
         SocketId { namespace: 0, cookie: self.cookie }
     }
 
+    /// Both ends.
+    pub(crate) fn tuple(&self) -> &Tuple {
+        &self.tuple
+    }
+
     /// Our address.
     #[must_use]
     pub fn local(&self) -> SocketAddr {

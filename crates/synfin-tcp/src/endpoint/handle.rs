@@ -45,7 +45,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         }
         let local = SocketAddr::new(destination, segment.header.destination_port);
         let remote = SocketAddr::new(source, segment.header.source_port);
-        match self.table.find(&Tuple::new(local, remote)) {
+        match self.slot(&Tuple::new(local, remote)) {
             Some(Slot::Connection(key)) => self.handle_connection(now, key, segment),
             Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, segment),
             Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, segment),
@@ -56,7 +56,7 @@ impl<O: Observer + Clone> Endpoint<O> {
     /// Takes in an ICMP error about a segment of ours.
     pub fn handle_icmp(&mut self, now: Instant, error: &IcmpError) {
         let tuple = Tuple::new(error.local, error.remote);
-        if let Some(Slot::Connection(key)) = self.table.get(&tuple) {
+        if let Some(Slot::Connection(key)) = self.slot(&tuple) {
             self.make_ready(key);
             if let Some(member) = self.connections.get_mut(key) {
                 member.connection.on_icmp(now, error.seq, error.message);

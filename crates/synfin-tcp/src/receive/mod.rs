@@ -146,10 +146,7 @@ impl Receiver {
     /// Whether a text is the next one, whole within the window, and nothing is out of order or to be reported.
     pub(crate) fn may_append(&self, seq: SeqNumber, text: &Bytes) -> bool {
         let window = usize::try_from(self.edge.distance_from(self.nxt)).unwrap_or_default();
-        seq == self.nxt
-            && (1..=window).contains(&text.len())
-            && self.fin.is_none()
-            && !self.has_sack_blocks()
+        seq == self.nxt && (1..=window).contains(&text.len()) && self.fin.is_none() && !self.has_sack_blocks()
     }
 
     /// Takes in a text that [`may_append`](Self::may_append).

@@ -166,8 +166,26 @@ impl Header {
         let (w, c) = (self.window.to_be_bytes(), self.checksum.to_be_bytes());
         let u = self.urgent_pointer.to_be_bytes();
         *fixed = [
-            s[0], s[1], d[0], d[1], seq[0], seq[1], seq[2], seq[3], ack[0], ack[1], ack[2], ack[3],
-            offset_and_flags[0], offset_and_flags[1], w[0], w[1], c[0], c[1], u[0], u[1],
+            s[0],
+            s[1],
+            d[0],
+            d[1],
+            seq[0],
+            seq[1],
+            seq[2],
+            seq[3],
+            ack[0],
+            ack[1],
+            ack[2],
+            ack[3],
+            offset_and_flags[0],
+            offset_and_flags[1],
+            w[0],
+            w[1],
+            c[0],
+            c[1],
+            u[0],
+            u[1],
         ];
         rest.copy_from_slice(padded);
         Some(len)
