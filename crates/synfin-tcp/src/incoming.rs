@@ -64,6 +64,9 @@ pub enum IncomingError {
     /// They are no segment.
     #[error(transparent)]
     Segment(#[from] SegmentError),
+    /// What should be header and options is more than that, or less.
+    #[error("header and text are not apart where the data offset says")]
+    Parts,
     /// They were damaged.
     #[error("TCP checksum is wrong")]
     Checksum,
@@ -91,6 +94,30 @@ impl Incoming {
         Ok(Self { header: segment.header, options: KnownOptions::read(&segment), payload, ecn })
     }
 
+    /// As [`parse`](Self::parse), from a device that puts header with options, and text, into memory of their own.
+    ///
+    /// # Errors
+    /// When the bytes are no segment, or their checksum is wrong.
+    pub fn from_parts(
+        head: &[u8],
+        text: Bytes,
+        source: IpAddr,
+        destination: IpAddr,
+        ecn: Ecn,
+        checksum: Checksum,
+    ) -> Result<Self, IncomingError> {
+        let len = head.len().saturating_add(text.len());
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let segment = Segment::parse(head, len)?;
+        if !segment.payload.is_empty() || segment.payload_len as usize != text.len() {
+            return Err(IncomingError::Parts);
+        }
+        if checksum == Checksum::Check && !segment.is_intact_with(&text, source, destination) {
+            return Err(IncomingError::Checksum);
+        }
+        Ok(Self { header: segment.header, options: KnownOptions::read(&segment), payload: text, ecn })
+    }
+
     /// `seg.seq`.
     pub(crate) fn seq(&self) -> SeqNumber {
         self.header.seq
@@ -115,6 +142,9 @@ impl KnownOptions {
     #[must_use]
     pub fn read(segment: &Segment<'_>) -> Self {
         let mut known = Self::default();
+        if segment.options.is_empty() {
+            return known;
+        }
         for option in segment.options.iter().map_while(Result::ok) {
             match option {
                 TcpOption::MaximumSegmentSize(mss) => known.mss = Some(mss),

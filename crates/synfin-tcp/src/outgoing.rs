@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 use synfin_wire::tcp::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, OptionsBuf};
 
-use crate::incoming::Ecn;
+use crate::incoming::{Checksum, Ecn};
 use crate::send::Payload;
 
 /// Takes what is to be sent. Called with one burst after the other.
@@ -74,12 +74,11 @@ impl<'a> Burst<'a> {
     /// The segments, one by one.
     pub fn segments(&self) -> impl Iterator<Item = Outgoing<'a>> + use<'a> {
         let burst = *self;
-        let count = burst.segment_count();
+        let (count, mut rest) = (burst.segment_count(), burst.payload);
         (0..count).map(move |i| {
             let (first, last) = (i == 0, i + 1 == count);
-            let offset = i * burst.segment_size;
             let mut header = burst.header;
-            header.seq += offset;
+            header.seq += i * burst.segment_size;
             if !last {
                 header.flags = header.flags.without(Flags::PSH | Flags::FIN);
             }
@@ -91,7 +90,7 @@ impl<'a> Burst<'a> {
                 destination: burst.destination,
                 header,
                 options: burst.options,
-                payload: burst.payload.part(offset, burst.segment_size),
+                payload: rest.split_to(burst.segment_size),
                 ecn: burst.ecn,
             }
         })
@@ -99,19 +98,54 @@ impl<'a> Burst<'a> {
 }
 
 impl Outgoing<'_> {
-    /// Writes the whole segment, checksum included.
+    /// Most bytes that the segment can take.
+    #[must_use]
+    pub fn len_max(&self) -> usize {
+        HEADER_LEN + MAX_OPTIONS_LEN + self.payload.len() as usize
+    }
+
+    /// Writes the whole segment to the start of `buffer`, and says how many bytes it takes. Nothing when it does not fit;
+    /// the buffer may have been written to all the same. The checksum is computed if somebody is to check it; for a
+    /// device that computes it, or a link that needs none, the field stays as it is.
     // RFC 9293 MUST-2: the sender computes the checksum.
     #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
-        let mut bytes = Vec::with_capacity(HEADER_LEN + MAX_OPTIONS_LEN + self.payload.len() as usize);
-        bytes.resize(HEADER_LEN + MAX_OPTIONS_LEN, 0);
-        // The buffer is as large as a header can be.
-        let len = self.header.emit(&self.options, &mut bytes).unwrap_or(HEADER_LEN);
-        bytes.truncate(len);
-        for chunk in self.payload.chunks() {
-            bytes.extend_from_slice(&chunk);
+    pub fn emit(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
+        let head = self.header.emit(&self.options, buffer)?;
+        let len = head + self.payload.len() as usize;
+        let segment = buffer.get_mut(..len)?;
+        let mut rest = segment.get_mut(head..)?;
+        for octets in self.payload.slices() {
+            let (to, behind) = rest.split_at_mut_checked(octets.len())?;
+            to.copy_from_slice(octets);
+            rest = behind;
         }
-        Header::fill_checksum(&mut bytes, self.source.ip(), self.destination.ip());
+        if checksum == Checksum::Check {
+            Header::fill_checksum(segment, self.source.ip(), self.destination.ip());
+        }
+        Some(len)
+    }
+
+    /// As [`emit`](Self::emit), but writes header and options only, for a device that gathers the text from where it
+    /// lies: see [`Payload::slices`] and [`Payload::chunks`].
+    #[must_use]
+    pub fn emit_head(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
+        let len = self.header.emit(&self.options, buffer)?;
+        let head = buffer.get_mut(..len)?;
+        if checksum == Checksum::Check {
+            let whole = u32::try_from(len).ok()?.checked_add(self.payload.len())?;
+            let (source, destination) = (self.source.ip(), self.destination.ip());
+            Header::fill_checksum_with(head, whole, self.payload.slices(), source, destination);
+        }
+        Some(len)
+    }
+
+    /// The whole segment, checksum included, in memory of its own.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        let mut bytes = vec![0; self.len_max()];
+        // There is room for all that it can be.
+        let len = self.emit(&mut bytes, Checksum::Check).unwrap_or_default();
+        bytes.truncate(len);
         bytes.into()
     }
 }

@@ -188,6 +188,11 @@ impl<O: Observer> Connection<O> {
         SocketId { namespace: 0, cookie: self.cookie }
     }
 
+    /// Both ends.
+    pub(crate) fn tuple(&self) -> &Tuple {
+        &self.tuple
+    }
+
     /// Our address.
     #[must_use]
     pub fn local(&self) -> SocketAddr {
@@ -212,7 +217,6 @@ impl<O: Observer> Connection<O> {
         for segment in batch {
             self.segment_arrives(now, segment);
         }
-        self.settle_timers(now);
         self.observe(now);
     }
 

@@ -103,8 +103,9 @@ impl<O: Observer + Clone> Endpoint<O> {
         }
         if state == State::Closed && member.is_in_table {
             member.is_in_table = false;
-            self.table.remove(&tuple);
+            self.unbind(&tuple);
         }
+        let Some(member) = self.connections.get(key) else { return };
         if member.is_released && !member.is_ready {
             match state {
                 State::Closed => {
@@ -145,7 +146,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             self.wheel.schedule(timer, deadline);
         }
         self.time_wait_order.push_back(record);
-        self.table.insert(tuple, Slot::TimeWait(record));
+        self.bind(&tuple, Slot::TimeWait(record));
         self.remove(key);
     }
 
@@ -175,9 +176,10 @@ impl<O: Observer + Clone> Endpoint<O> {
     }
 
     pub(super) fn remove_time_wait(&mut self, key: Key) {
-        if let Some(record) = self.time_wait.remove(key) {
+        if let Some(record) = self.time_wait.get(key).copied() {
             self.wheel.remove(record.timer);
-            self.table.remove(&Tuple::new(record.local, record.remote));
+            self.unbind(&Tuple::new(record.local, record.remote));
+            self.time_wait.remove(key);
         }
         if self.time_wait_order.len() > 64 + 2 * self.time_wait.len() {
             let time_wait = &self.time_wait;

@@ -90,7 +90,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             HalfOpen { listener, socket, local, remote, iss, clock, handshake, timer }
         });
         let Some(key) = key else { return Handled::Dropped };
-        self.table.insert(Tuple::new(local, remote), Slot::HalfOpen(key));
+        self.bind(&Tuple::new(local, remote), Slot::HalfOpen(key));
         self.observe_record(now, socket, local, remote, State::Listen, State::SynReceived);
         self.resend_syn_ack(now, key);
         Handled::Answered
@@ -161,9 +161,10 @@ impl<O: Observer + Clone> Endpoint<O> {
     }
 
     pub(super) fn remove_half_open(&mut self, key: Key) {
-        if let Some(record) = self.half_open.remove(key) {
+        if let Some(record) = self.half_open.get(key).copied() {
             self.wheel.remove(record.timer);
-            self.table.remove(&Tuple::new(record.local, record.remote));
+            self.unbind(&Tuple::new(record.local, record.remote));
+            self.half_open.remove(key);
         }
     }
 }

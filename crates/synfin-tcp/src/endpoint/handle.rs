@@ -45,7 +45,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         }
         let local = SocketAddr::new(destination, segment.header.destination_port);
         let remote = SocketAddr::new(source, segment.header.source_port);
-        match self.table.get(&Tuple::new(local, remote)).copied() {
+        match self.slot(&Tuple::new(local, remote)) {
             Some(Slot::Connection(key)) => self.handle_connection(now, key, segment),
             Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, segment),
             Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, segment),
@@ -56,7 +56,7 @@ impl<O: Observer + Clone> Endpoint<O> {
     /// Takes in an ICMP error about a segment of ours.
     pub fn handle_icmp(&mut self, now: Instant, error: &IcmpError) {
         let tuple = Tuple::new(error.local, error.remote);
-        if let Some(Slot::Connection(key)) = self.table.get(&tuple).copied() {
+        if let Some(Slot::Connection(key)) = self.slot(&tuple) {
             self.make_ready(key);
             if let Some(member) = self.connections.get_mut(key) {
                 member.connection.on_icmp(now, error.seq, error.message);
@@ -65,8 +65,10 @@ impl<O: Observer + Clone> Endpoint<O> {
     }
 
     fn handle_connection(&mut self, now: Instant, key: Key, segment: &Incoming) -> Handled {
-        self.make_ready(key);
         let Some(member) = self.connections.get_mut(key) else { return Handled::Dropped };
+        if !std::mem::replace(&mut member.is_ready, true) {
+            self.ready.push_back(key);
+        }
         let connection = &mut member.connection;
         if connection.state() == State::TimeWait && segment.header.flags.syn() {
             let old = TimeWait {

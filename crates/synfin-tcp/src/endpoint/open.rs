@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::listener::Listener;
-use super::{ConnectionId, Endpoint, Key, ListenerId, Member, Slot, Tuple, is_unicast};
+use super::{ConnectionId, Endpoint, Everybody, Key, ListenerId, Member, Slot, Tuple, is_unicast};
 use crate::config::ConnectionConfig;
 use crate::connection::{Beginning, Connection};
 use crate::observer::Observer;
@@ -106,7 +106,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         let local = self.local_port(local.ip(), local.port(), remote)?;
         let tuple = Tuple::new(local, remote);
         let mut iss = self.secret.initial_sequence_number(now, local, remote);
-        match self.table.get(&tuple).copied() {
+        match self.slot(&tuple) {
             None => {}
             // RFC 6191 section 3: with timestamps, or a sequence number beyond the old ones, a connection of our own
             // may take the place of one in TIME-WAIT.
@@ -147,10 +147,11 @@ impl<O: Observer + Clone> Endpoint<O> {
         if port != 0 {
             return Ok(SocketAddr::new(ip, port));
         }
-        let Self { ports, secret, config, table, listening, .. } = self;
+        let Self { ports, secret, config, table, listening, connections, half_open, time_wait, .. } = self;
+        let everybody = Everybody { connections, half_open, time_wait };
         let is_free = |port| {
             let local = SocketAddr::new(ip, port);
-            !table.contains_key(&Tuple::new(local, remote)) && !listening.contains_key(&local)
+            table.get(&Tuple::new(local, remote), &everybody).is_none() && !listening.contains_key(&local)
         };
         let port = ports.choose(&config.ephemeral_ports, secret, ip, remote, is_free);
         port.map(|port| SocketAddr::new(ip, port)).ok_or(ConnectError::NoPort)
@@ -178,7 +179,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             self.connections.remove(key);
             return None;
         }
-        self.table.insert(tuple, Slot::Connection(key));
+        self.bind(&tuple, Slot::Connection(key));
         self.make_ready(key);
         Some(key)
     }

@@ -92,7 +92,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         let (local, remote) = (old.local, old.remote);
         let listener = self.listener_for(local)?;
         let config = self.listeners.get(listener)?.config.clone();
-        match self.table.remove(&Tuple::new(local, remote))? {
+        match self.unbind(&Tuple::new(local, remote))? {
             Slot::TimeWait(key) => self.end_time_wait(now, key),
             Slot::Connection(key) => {
                 let member = self.connections.get_mut(key)?;

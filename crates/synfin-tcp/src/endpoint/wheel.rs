@@ -44,7 +44,7 @@ pub(crate) struct Wheel<T> {
 impl<T: Copy> Wheel<T> {
     /// Memory that a deadline takes.
     #[cfg(test)]
-    pub(crate) const NODE_SIZE: usize = size_of::<Node<T>>() + 8;
+    pub(crate) const NODE_SIZE: usize = Slab::<Node<T>>::SLOT_SIZE;
 
     pub(crate) fn new() -> Self {
         Self { nodes: Slab::new(), levels: vec![Level { occupied: 0, heads: [None; SLOTS] }; LEVELS], now: 0 }

@@ -143,6 +143,21 @@ impl Receiver {
         Received { in_order, is_cut }
     }
 
+    /// Whether a text is the next one, whole within the window, and nothing is out of order or to be reported.
+    pub(crate) fn may_append(&self, seq: SeqNumber, text: &Bytes) -> bool {
+        let window = usize::try_from(self.edge.distance_from(self.nxt)).unwrap_or_default();
+        seq == self.nxt && (1..=window).contains(&text.len()) && self.fin.is_none() && !self.has_sack_blocks()
+    }
+
+    /// Takes in a text that [`may_append`](Self::may_append).
+    pub(crate) fn append(&mut self, text: &Bytes, rmss: u32) {
+        // It lies within the window.
+        let len = u32::try_from(text.len()).unwrap_or_default();
+        self.nxt += len;
+        self.queue.push(text.clone());
+        self.ack.on_text(len, rmss);
+    }
+
     /// Notes where the stream ends. The first FIN says it; one elsewhere is a lie or a fault and is not believed.
     pub(crate) fn on_fin(&mut self, at: SeqNumber) {
         if self.fin.is_none() && at.is_at_or_after(self.nxt) && at.is_before(self.right_edge()) {

@@ -11,6 +11,9 @@ const SMALL: usize = 512;
 /// How far small texts are gathered into one chunk, in octets.
 const GATHERED: usize = 4096;
 
+/// Chunks that there is room for from the start: 1 KiB, for as long as anything waits.
+const CHUNKS: usize = 32;
+
 /// The queue. Empty, it holds no memory.
 #[derive(Debug, Default)]
 pub(crate) struct ReadQueue {
@@ -36,6 +39,10 @@ impl ReadQueue {
             }
         } else {
             self.flush();
+            if self.chunks.capacity() == 0 {
+                // Where one comes, others follow.
+                self.chunks.reserve(CHUNKS);
+            }
             self.chunks.push_back(text);
         }
     }

@@ -66,7 +66,8 @@ impl SendQueue {
 
     /// The range of `len` octets from `from` on.
     pub(crate) fn payload(&self, from: SeqNumber, len: u32) -> Payload<'_> {
-        Payload { queue: Some(self), from, len }
+        let before = self.chunks.partition_point(|(seq, _)| seq.is_at_or_before(from));
+        Payload { queue: Some(self), from, len, first: before.saturating_sub(1) }
     }
 }
 
@@ -76,11 +77,13 @@ pub struct Payload<'a> {
     queue: Option<&'a SendQueue>,
     from: SeqNumber,
     len: u32,
+    /// Index of the chunk that `from` lies in.
+    first: usize,
 }
 
 impl<'a> Payload<'a> {
     /// No text.
-    pub const EMPTY: Self = Self { queue: None, from: SeqNumber(0), len: 0 };
+    pub const EMPTY: Self = Self { queue: None, from: SeqNumber(0), len: 0, first: 0 };
 
     /// Octets.
     #[must_use]
@@ -94,29 +97,44 @@ impl<'a> Payload<'a> {
         self.len == 0
     }
 
-    /// At most `len` octets from `offset` on.
+    /// The first `len` octets, which are taken away from this: whoever goes through a burst piece by piece finds each
+    /// where the last one ended.
     #[must_use]
-    pub(crate) fn part(self, offset: u32, len: u32) -> Self {
-        let offset = offset.min(self.len);
-        Self { queue: self.queue, from: self.from + offset, len: len.min(self.len - offset) }
+    pub(crate) fn split_to(&mut self, len: u32) -> Self {
+        let front = Self { len: len.min(self.len), ..*self };
+        self.from += front.len;
+        self.len -= front.len;
+        let chunk = |index| self.queue.and_then(|queue| queue.chunks.get(index));
+        while chunk(self.first + 1).is_some_and(|(seq, _)| seq.is_at_or_before(self.from)) {
+            self.first += 1;
+        }
+        front
     }
 
-    /// The octets, chunk by chunk, as the user wrote them: shared, not copied.
+    /// The octets, chunk by chunk, as the user wrote them.
+    pub fn slices(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.ranges().map(|(chunk, from, to)| chunk.get(from..to).unwrap_or_default())
+    }
+
+    /// As [`slices`](Self::slices), but chunks that outlive the burst: shared, not copied.
     pub fn chunks(self) -> impl Iterator<Item = Bytes> + use<'a> {
+        self.ranges().map(|(chunk, from, to)| chunk.slice(from..to))
+    }
+
+    /// The chunks, and which part of each.
+    fn ranges(self) -> impl Iterator<Item = (&'a Bytes, usize, usize)> + use<'a> {
         let end = self.from + self.len;
-        let chunks = self.queue.map(|queue| &queue.chunks);
-        let first = chunks.map_or(0, |chunks| {
-            chunks.partition_point(|(seq, _)| seq.is_at_or_before(self.from)).saturating_sub(1)
-        });
-        chunks.into_iter().flat_map(move |chunks| chunks.range(first.min(chunks.len())..)).map_while(
-            move |(seq, chunk)| {
+        let chunks = self.queue.filter(|_| self.len > 0).map(|queue| &queue.chunks);
+        chunks
+            .into_iter()
+            .flat_map(move |chunks| chunks.range(self.first.min(chunks.len())..))
+            .map(move |(seq, chunk)| {
                 let offset = |at: SeqNumber| {
                     usize::try_from(at.distance_from(*seq)).unwrap_or_default().min(chunk.len())
                 };
-                let (from, to) = (offset(self.from), offset(end));
-                (from < to).then(|| chunk.slice(from..to))
-            },
-        )
+                (chunk, offset(self.from), offset(end))
+            })
+            .take_while(|(_, from, to)| from < to)
     }
 }
 
@@ -136,7 +154,7 @@ mod tests {
         #[test]
         fn any_range_is_what_was_written(
             base: u32, writes in proptest::collection::vec(0usize..300, 0..20),
-            acked: u32, from: u32, len in 0u32..2000,
+            acked: u32, from: u32, len in 0u32..2000, piece in 1u32..500,
         ) {
             let mut queue = SendQueue::new(SeqNumber(base));
             let mut stream = Vec::new();
@@ -154,6 +172,12 @@ mod tests {
             let read: Vec<u8> =
                 queue.payload(SeqNumber(base) + from, len).chunks().flatten().collect();
             prop_assert_eq!(&read[..], &stream[from as usize..(from + len) as usize]);
+            let mut payload = queue.payload(SeqNumber(base) + from, len);
+            let mut pieces: Vec<u8> = Vec::new();
+            while !payload.is_empty() {
+                pieces.extend(payload.split_to(piece).slices().flatten());
+            }
+            prop_assert_eq!(pieces, read);
         }
     }
 }

@@ -226,10 +226,11 @@ impl Sender {
         let recover = self.recovery.recover;
         let echo = ack.options.timestamps.map(|(_, echo)| echo);
         let mut on_delivered = |sent: &super::Sent| {
-            let is_older = ack
-                .clock
-                .zip(echo)
-                .is_some_and(|(clock, echo)| TimestampClock::is_before(echo, clock.at(sent.sent_at)));
+            let is_older = sent.was_retransmitted
+                && ack
+                    .clock
+                    .zip(echo)
+                    .is_some_and(|(clock, echo)| TimestampClock::is_before(echo, clock.at(sent.sent_at)));
             rack.on_delivered(sent, ack.now, min_rtt, is_older);
             rate.on_delivered(ack.now, sent, &mut delivery.rate);
             if sent.was_retransmitted {

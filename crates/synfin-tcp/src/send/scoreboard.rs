@@ -128,28 +128,38 @@ impl Scoreboard {
         self.records.push_back(sent);
     }
 
+    /// So many segments will be pushed.
+    pub(crate) fn reserve(&mut self, segments: u32) {
+        self.records.reserve(segments as usize);
+    }
+
     /// Moves a record to another place, and keeps the counts.
     pub(crate) fn change(&mut self, index: usize, place: Place) {
         let Some(record) = self.records.get_mut(index) else { return };
-        match record.place {
-            Place::Sacked => {
-                self.sacked = self.sacked.saturating_sub(record.len);
-                self.sacked_segments = self.sacked_segments.saturating_sub(1);
-            }
-            Place::Lost => self.lost = self.lost.saturating_sub(record.len),
-            Place::InFlight | Place::Resent => {}
-        }
-        record.place = place;
+        let before = std::mem::replace(&mut record.place, place);
+        let (seq, len) = (record.seq, record.len);
+        self.uncount(before, len);
         match place {
             Place::Sacked => {
-                self.sacked = self.sacked.saturating_add(record.len);
+                self.sacked = self.sacked.saturating_add(len);
                 self.sacked_segments = self.sacked_segments.saturating_add(1);
             }
             Place::Lost => {
-                self.lost = self.lost.saturating_add(record.len);
-                let seq = record.seq;
+                self.lost = self.lost.saturating_add(len);
                 self.first_lost = Some(self.first_lost.map_or(seq, |first| first.earlier(seq)));
             }
+            Place::InFlight | Place::Resent => {}
+        }
+    }
+
+    /// A record of so many sequence numbers leaves a place.
+    fn uncount(&mut self, place: Place, len: u32) {
+        match place {
+            Place::Sacked => {
+                self.sacked = self.sacked.saturating_sub(len);
+                self.sacked_segments = self.sacked_segments.saturating_sub(1);
+            }
+            Place::Lost => self.lost = self.lost.saturating_sub(len),
             Place::InFlight | Place::Resent => {}
         }
     }
@@ -158,17 +168,19 @@ impl Scoreboard {
     /// before. Returns the sequence numbers that no report had named.
     pub(crate) fn acknowledge(&mut self, ack: SeqNumber, mut deliver: impl FnMut(&Sent)) -> u32 {
         let mut delivered = 0;
-        while let Some(front) = self.records.front().copied() {
+        while let Some(front) = self.records.front() {
             if front.end().is_at_or_before(ack) {
                 if front.place != Place::Sacked {
                     delivered += front.len;
-                    deliver(&front);
+                    deliver(front);
                 }
-                self.change(0, Place::InFlight);
-                self.outstanding = self.outstanding.saturating_sub(front.len);
+                let (place, len) = (front.place, front.len);
+                self.uncount(place, len);
+                self.outstanding = self.outstanding.saturating_sub(len);
                 self.records.pop_front();
                 continue;
             }
+            let front = *front;
             // A part of it: the rest keeps its place.
             let part = u32::try_from(ack.distance_from(front.seq)).unwrap_or_default();
             if part > 0 {

@@ -170,6 +170,7 @@ impl Sender {
     fn send_new(&mut self, now: Instant, len: u32, is_fin: bool, size: u32) -> Next {
         let seq = self.nxt;
         let mut left = len;
+        self.board.reserve(len.div_ceil(size.max(1)));
         loop {
             let text = left.min(size);
             left -= text;

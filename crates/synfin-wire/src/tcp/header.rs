@@ -77,6 +77,7 @@ impl<'a> Segment<'a> {
     ///
     /// # Errors
     /// When the fixed header is not whole, or its data offset cannot be true. Options and payload may be cut off.
+    #[inline]
     pub fn parse(bytes: &'a [u8], len: u32) -> Result<Self, SegmentError> {
         let Some((fixed, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
             return Err(SegmentError::Truncated { have: bytes.len() });
@@ -107,19 +108,30 @@ impl<'a> Segment<'a> {
     }
 
     /// Whether the checksum is right; `None` when the segment was cut off by the capture.
+    #[inline]
     #[must_use]
     pub fn has_valid_checksum(&self, source: IpAddr, destination: IpAddr) -> Option<bool> {
         if self.is_cut_off() {
             return None;
         }
-        let mut sum = Sum::pseudo_header(source, destination, TCP, u32::try_from(self.bytes.len()).ok()?);
+        Some(self.is_intact_with(&[], source, destination))
+    }
+
+    /// Whether the checksum is right when `text` follows the bytes that were read.
+    #[inline]
+    #[must_use]
+    pub fn is_intact_with(&self, text: &[u8], source: IpAddr, destination: IpAddr) -> bool {
+        let len = self.bytes.len().saturating_add(text.len());
+        let mut sum = Sum::pseudo_header(source, destination, TCP, u32::try_from(len).unwrap_or(u32::MAX));
         sum.add_bytes(self.bytes);
-        Some(sum.is_intact())
+        sum.add_bytes(text);
+        sum.is_intact()
     }
 }
 
 impl Header {
     /// The fields, and the data offset in words.
+    #[inline]
     fn decode(b: &[u8; HEADER_LEN]) -> (Self, u8) {
         // The fixed length is known: none of these can be missing.
         let short = |at| u16_at(b, at).unwrap_or_default();
@@ -148,19 +160,33 @@ impl Header {
         let len = HEADER_LEN + padded.len();
         let words = u16::try_from(len / 4).ok()?;
         let (fixed, rest) = buffer.get_mut(..len)?.split_first_chunk_mut::<HEADER_LEN>()?;
-        let mut put = |at: usize, bytes: &[u8]| {
-            for (to, from) in fixed.iter_mut().skip(at).zip(bytes) {
-                *to = *from;
-            }
-        };
-        put(0, &self.source_port.to_be_bytes());
-        put(2, &self.destination_port.to_be_bytes());
-        put(4, &self.seq.0.to_be_bytes());
-        put(8, &self.ack.0.to_be_bytes());
-        put(12, &(words << 12 | self.flags.bits()).to_be_bytes());
-        put(14, &self.window.to_be_bytes());
-        put(16, &self.checksum.to_be_bytes());
-        put(18, &self.urgent_pointer.to_be_bytes());
+        let (s, d) = (self.source_port.to_be_bytes(), self.destination_port.to_be_bytes());
+        let (seq, ack) = (self.seq.0.to_be_bytes(), self.ack.0.to_be_bytes());
+        let offset_and_flags = (words << 12 | self.flags.bits()).to_be_bytes();
+        let (w, c) = (self.window.to_be_bytes(), self.checksum.to_be_bytes());
+        let u = self.urgent_pointer.to_be_bytes();
+        *fixed = [
+            s[0],
+            s[1],
+            d[0],
+            d[1],
+            seq[0],
+            seq[1],
+            seq[2],
+            seq[3],
+            ack[0],
+            ack[1],
+            ack[2],
+            ack[3],
+            offset_and_flags[0],
+            offset_and_flags[1],
+            w[0],
+            w[1],
+            c[0],
+            c[1],
+            u[0],
+            u[1],
+        ];
         rest.copy_from_slice(padded);
         Some(len)
     }
@@ -169,12 +195,25 @@ impl Header {
     /// Does nothing to bytes that are too short for a header.
     pub fn fill_checksum(segment: &mut [u8], source: IpAddr, destination: IpAddr) {
         let len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
-        if let Some(field) = segment.get_mut(16..18) {
+        Self::fill_checksum_with(segment, len, [], source, destination);
+    }
+
+    /// As [`fill_checksum`](Self::fill_checksum), for a segment of `len` bytes whose text lies elsewhere: `head` is its
+    /// header with options.
+    pub fn fill_checksum_with<'a>(
+        head: &mut [u8],
+        len: u32,
+        text: impl IntoIterator<Item = &'a [u8]>,
+        source: IpAddr,
+        destination: IpAddr,
+    ) {
+        if let Some(field) = head.get_mut(16..18) {
             field.fill(0);
         }
         let mut sum = Sum::pseudo_header(source, destination, TCP, len);
-        sum.add_bytes(segment);
-        if let Some(field) = segment.get_mut(16..18) {
+        sum.add_bytes(head);
+        text.into_iter().for_each(|part| sum.add_bytes(part));
+        if let Some(field) = head.get_mut(16..18) {
             field.copy_from_slice(&sum.finish().to_be_bytes());
         }
     }

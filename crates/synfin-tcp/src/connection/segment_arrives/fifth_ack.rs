@@ -67,6 +67,14 @@ impl<O: Observer> Connection<O> {
         let may_be_duplicate =
             segment.seg_len() == 0 && wnd == self.snd.wnd && header.ack == self.snd.una && !was_closed;
         self.snd.update_window(header.seq, header.ack, wnd);
+        if was_closed && self.snd.wnd > 0 {
+            self.on_window_opened(now);
+        }
+        let is_ece = self.agreed.is_ecn && header.flags.contains(Flags::ECE);
+        if header.ack == self.snd.una && segment.seg_len() > 0 && !segment.options.has_sack() && !is_ece {
+            // Text that comes while nothing new was received over there: most segments of a download.
+            return;
+        }
         let outcome = self.snd.on_ack(&Ack {
             now,
             ack: header.ack,
@@ -74,17 +82,9 @@ impl<O: Observer> Connection<O> {
             is_sack: self.agreed.is_sack,
             clock: self.agreed.timestamps.map(|timestamps| timestamps.clock),
             may_be_duplicate,
-            is_ece: self.agreed.is_ecn && header.flags.contains(Flags::ECE),
+            is_ece,
             rto: &self.config.rto,
         });
-        if was_closed && self.snd.wnd > 0 {
-            self.pending.is_window_probe = false;
-            if self.attempts > 0 {
-                self.snd.on_window_opened();
-            }
-            self.attempts = 0;
-            self.stalled_since = now;
-        }
         if outcome.advanced > 0 {
             self.attempts = 0;
             self.stalled_since = now;
@@ -107,6 +107,16 @@ impl<O: Observer> Connection<O> {
             Some(after) => self.timers.start(Timer::Reordering, now + after),
             None => self.timers.stop(Timer::Reordering),
         }
+    }
+
+    /// A window that was closed has opened.
+    fn on_window_opened(&mut self, now: Instant) {
+        self.pending.is_window_probe = false;
+        if self.attempts > 0 {
+            self.snd.on_window_opened();
+        }
+        self.attempts = 0;
+        self.stalled_since = now;
     }
 
     /// What each state adds.

@@ -5,7 +5,7 @@
 //! | CLOSED (3.10.7.1) | [`closed`] |
 //! | LISTEN (3.10.7.2) | [`listen`] |
 //! | SYN-SENT (3.10.7.3) | `syn_sent` |
-//! | all others (3.10.7.4) | `first_sequence` to `eighth_fin`, in this order |
+//! | all others (3.10.7.4) | `first_sequence` to `eighth_fin`, in this order; `predicted` is a short way through them |
 
 pub(crate) mod closed;
 pub(crate) mod listen;
@@ -14,6 +14,7 @@ mod eighth_fin;
 mod fifth_ack;
 mod first_sequence;
 mod fourth_syn;
+mod predicted;
 mod second_reset;
 mod seventh_text;
 mod sixth_urgent;
@@ -45,6 +46,9 @@ enum Step {
 impl<O: Observer> Connection<O> {
     /// SEGMENT ARRIVES for this connection.
     pub(super) fn segment_arrives(&mut self, now: Instant, segment: &Incoming) {
+        if self.may_take_predicted(now, segment) {
+            return;
+        }
         match self.state {
             State::Closed | State::Listen => {
                 self.pending.reset = closed::reset(segment);
@@ -52,6 +56,7 @@ impl<O: Observer> Connection<O> {
             State::SynSent => self.syn_sent(now, segment),
             _ => self.other_states(now, segment),
         }
+        self.settle_timers(now);
     }
 
     fn other_states(&mut self, now: Instant, segment: &Incoming) {

@@ -1,0 +1,166 @@
+//! The devices under synfin-tcp, with as much of IP as smoltcp has.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::{Bytes, BytesMut};
+use synfin_tcp::{Checksum, Ecn, Incoming, Outgoing};
+use synfin_wire::checksum::checksum;
+
+/// Bytes of an IPv4 header without options.
+const IP_HEADER: usize = 20;
+
+/// Most bytes before the text.
+const HEAD_MAX: usize = IP_HEADER + 60;
+
+/// Bytes of memory that packets in one piece are cut from.
+const BLOCK: usize = 256 << 10;
+
+/// How a packet is made and taken apart.
+pub trait Device: Default {
+    type Packet;
+    /// Makes a packet of a segment.
+    fn send(
+        &mut self,
+        segment: &Outgoing<'_>,
+        addresses: (Ipv4Addr, Ipv4Addr),
+        ttl: u8,
+        checksum: Checksum,
+    ) -> Self::Packet;
+    /// The segment of a packet for `ip`, and where it is from, if it is undamaged.
+    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)>;
+}
+
+/// A device that gathers a packet from where its pieces lie, as those do that take several buffers for one packet, and
+/// puts headers and text apart.
+#[derive(Default)]
+pub struct Gathering;
+
+/// A packet in two pieces.
+pub struct Pieces {
+    head: [u8; HEAD_MAX],
+    head_len: usize,
+    text: Bytes,
+}
+
+impl Device for Gathering {
+    type Packet = Pieces;
+
+    fn send(
+        &mut self,
+        segment: &Outgoing<'_>,
+        addresses: (Ipv4Addr, Ipv4Addr),
+        ttl: u8,
+        checksum: Checksum,
+    ) -> Pieces {
+        let mut head = [0; HEAD_MAX];
+        let len = segment.emit_head(&mut head[IP_HEADER..], checksum).expect("there is room");
+        write_ip_header(&mut head, addresses, ttl, len + segment.payload.len() as usize);
+        Pieces { head, head_len: IP_HEADER + len, text: text(segment) }
+    }
+
+    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)> {
+        let Pieces { head, head_len, text } = packet;
+        let (source, len) = read_ip_header(&head, ip)?;
+        let head = head.get(IP_HEADER..head_len).filter(|_| len == head_len + text.len())?;
+        let incoming = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum).ok()?;
+        Some((source, incoming))
+    }
+}
+
+/// The text in one piece: what lies across two of the application's buffers is put together.
+fn text(segment: &Outgoing<'_>) -> Bytes {
+    let mut chunks = segment.payload.chunks();
+    let first = chunks.next().unwrap_or_default();
+    let Some(second) = chunks.next() else { return first };
+    let mut whole = BytesMut::with_capacity(segment.payload.len() as usize);
+    for chunk in [first, second].into_iter().chain(chunks) {
+        whole.extend_from_slice(&chunk);
+    }
+    whole.freeze()
+}
+
+/// A device that wants a packet in one piece, and gives it so. Its memory is used again when nobody holds a packet in it.
+#[derive(Default)]
+pub struct OnePiece {
+    current: BytesMut,
+    used: VecDeque<BytesMut>,
+}
+
+impl OnePiece {
+    /// At least `len` bytes to write a packet to.
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        if self.current.len() < len {
+            let next = self.next();
+            let mut used = std::mem::replace(&mut self.current, next);
+            if used.capacity() > 0 {
+                used.clear();
+                self.used.push_back(used);
+            }
+        }
+        &mut self.current
+    }
+
+    /// Those used first are free first; if even the first one is still held, all are.
+    fn next(&mut self) -> BytesMut {
+        if self.used.front_mut().is_some_and(|block| block.try_reclaim(BLOCK)) {
+            let mut block = self.used.pop_front().expect("it was looked at");
+            // SAFETY: `try_reclaim` allocates nothing: these are the bytes that were zeroed when the block was made.
+            unsafe { block.set_len(BLOCK) };
+            return block;
+        }
+        BytesMut::zeroed(BLOCK)
+    }
+}
+
+impl Device for OnePiece {
+    type Packet = Bytes;
+
+    fn send(
+        &mut self,
+        segment: &Outgoing<'_>,
+        addresses: (Ipv4Addr, Ipv4Addr),
+        ttl: u8,
+        checksum: Checksum,
+    ) -> Bytes {
+        let packet = self.room(IP_HEADER + segment.len_max());
+        let len = segment.emit(&mut packet[IP_HEADER..], checksum).expect("there is room");
+        write_ip_header(packet, addresses, ttl, len);
+        self.current.split_to(IP_HEADER + len).freeze()
+    }
+
+    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)> {
+        let (source, len) = read_ip_header(&packet, ip)?;
+        if len > packet.len() {
+            return None;
+        }
+        packet.truncate(len);
+        bytes::Buf::advance(&mut packet, IP_HEADER);
+        let incoming = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum).ok()?;
+        Some((source, incoming))
+    }
+}
+
+/// Writes an IPv4 header for `len` bytes behind it.
+fn write_ip_header(packet: &mut [u8], (source, destination): (Ipv4Addr, Ipv4Addr), ttl: u8, len: usize) {
+    let total = u16::try_from(IP_HEADER + len).expect("it fits into a packet");
+    packet[..12].copy_from_slice(&[0x45, 0, 0, 0, 0, 0, 0x40, 0, ttl, 6, 0, 0]);
+    packet[2..4].copy_from_slice(&total.to_be_bytes());
+    packet[12..16].copy_from_slice(&source.octets());
+    packet[16..20].copy_from_slice(&destination.octets());
+    let sum = checksum(&packet[..IP_HEADER]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Source and length of a packet for `ip`, if its header is undamaged.
+fn read_ip_header(packet: &[u8], ip: Ipv4Addr) -> Option<(IpAddr, usize)> {
+    let header: &[u8; IP_HEADER] = packet.first_chunk()?;
+    let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    let address = |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
+    let is_ours = header[0] == 0x45
+        && header[9] == 6
+        && total >= IP_HEADER
+        && checksum(header) == 0
+        && address(16) == ip;
+    is_ours.then(|| (address(12).into(), total))
+}

@@ -1,0 +1,97 @@
+//! Octets through two hosts in one memory: how many a second.
+
+use std::collections::VecDeque;
+
+use crate::device::{Gathering, OnePiece};
+use crate::host::{Congestion, Host, Setup};
+use crate::ours::Ours;
+use crate::processor_time;
+use crate::smol::Smol;
+use crate::stream::{Check, Source};
+
+/// Time that one exchange of packets takes on the clock that both hosts go by.
+const STEP_NS: u64 = 10_000;
+
+/// Bytes that the link takes at once: whoever sends and whoever receives find them in the processor's cache.
+const LINK: usize = 64 << 10;
+
+/// Octets of one round.
+const TOTAL: u64 = 64 << 20;
+
+/// What is compared: name, largest packet, checksums.
+const WORK: [(&str, usize, bool); 3] = [
+    ("MTU 1500, checksums computed and verified", 1500, true),
+    ("packets of 65,535 bytes, checksums computed and verified", 65_535, true),
+    ("packets of 65,535 bytes, checksums left to the device", 65_535, false),
+];
+
+/// Measures both in turn, and prints a table.
+pub fn compare(rounds: usize) {
+    println!("| throughput | buffers | synfin-tcp GB/s | in one piece | smoltcp GB/s | ratio | in one piece |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for (name, mtu, has_checksums) in WORK {
+        for (buffer, size) in [(256 << 10, "256 KiB"), (1 << 20, "1 MiB"), (4 << 20, "4 MiB")] {
+            let setup = Setup { mtu, buffer, has_checksums, congestion: Congestion::Unneeded };
+            // Every octet is compared once, outside of what is measured.
+            run::<Ours<Gathering>>(&setup, TOTAL, true);
+            run::<Ours<OnePiece>>(&setup, TOTAL, true);
+            run::<Smol>(&setup, TOTAL, true);
+            let (mut gathered, mut copied, mut theirs) = (0.0, 0.0, 0.0);
+            // The best round of each: what disturbs a round only makes it slower.
+            for _ in 0..rounds {
+                gathered = run::<Ours<Gathering>>(&setup, TOTAL, false).max(gathered);
+                copied = run::<Ours<OnePiece>>(&setup, TOTAL, false).max(copied);
+                theirs = run::<Smol>(&setup, TOTAL, false).max(theirs);
+            }
+            println!(
+                "| {name} | {size} | {:.2} | {:.2} | {:.2} | {:.1} | {:.1} |",
+                gathered / 1e9,
+                copied / 1e9,
+                theirs / 1e9,
+                gathered / theirs,
+                copied / theirs
+            );
+        }
+    }
+}
+
+/// Our side of the first comparison alone, for a profiler to look at.
+pub fn profile(rounds: usize) {
+    let setup = Setup { mtu: 1500, buffer: 1 << 20, has_checksums: true, congestion: Congestion::Unneeded };
+    for _ in 0..rounds {
+        println!("{:.2} GB/s", if std::env::var("SMOL").is_ok() { run::<Smol>(&setup, TOTAL, false) } else { run::<Ours<OnePiece>>(&setup, TOTAL, false) } / 1e9);
+    }
+}
+
+/// Moves `total` octets, and says how many a second of processor time that were.
+pub fn run<H: Host>(setup: &Setup, total: u64, is_thorough: bool) -> f64 {
+    let (mut client, mut server) = (H::client(setup), H::server(setup));
+    let (mut there, mut back) = (VecDeque::new(), VecDeque::new());
+    let (mut source, mut check) = (Source::new(total), Check::new(is_thorough));
+    let mut now = 1_000_000_000;
+    let room = (LINK / setup.mtu).max(1);
+    // The handshake.
+    for _ in 0..3 {
+        now += STEP_NS;
+        client.transmit(now, room, &mut there);
+        server.handle(now, &mut there);
+        server.transmit(now, room, &mut back);
+        client.handle(now, &mut back);
+    }
+    let mut start = None;
+    while check.count < total {
+        if start.is_none() && check.count >= total / 8 {
+            // Memory is there, and the window is open.
+            start = Some((processor_time(), check.count));
+        }
+        now += STEP_NS;
+        client.write(&mut source);
+        client.transmit(now, room, &mut there);
+        server.handle(now, &mut there);
+        server.read(now, &mut check);
+        server.transmit(now, room, &mut back);
+        client.handle(now, &mut back);
+    }
+    let (start, before) = start.expect("it takes more than one exchange");
+    (total - before) as f64 / (processor_time() - start)
+}
