@@ -1,0 +1,81 @@
+//! `synfin drill`: packetdrill scripts against our own TCP.
+
+mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use synfin_lab::drill::{self, Profile, Script, Settings};
+
+use self::report::Report;
+use crate::Outcome;
+use crate::cli::{DrillArgs, ProfileArg};
+use crate::failure::Failure;
+
+/// Deepest folder that is looked into.
+const DEPTH_MAX: u32 = 16;
+
+pub(crate) fn run(args: &DrillArgs) -> Result<Outcome, Failure> {
+    let scripts = scripts(&args.scripts)?;
+    let settings = Settings {
+        profile: args.profile.map(|profile| match profile {
+            ProfileArg::Rfc => Profile::Rfc,
+            ProfileArg::Linux => Profile::Linux,
+        }),
+        is_strict: args.strict,
+    };
+    let mut report = Report::new(args);
+    for path in &scripts {
+        match drilled(path, &settings) {
+            Ok((script, verdict)) => report.on_verdict(&script, &verdict)?,
+            Err(failure) => report.on_error(path, &failure)?,
+        }
+    }
+    report.finish()
+}
+
+fn drilled(path: &Path, settings: &Settings) -> Result<(Script, drill::Verdict), Failure> {
+    let name = path.display().to_string();
+    let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow!("cannot read {name}: it is no text"))?;
+    let script = Script::parse(&name, &text).context("cannot understand a script")?;
+    let verdict = drill::run(&script, settings).with_context(|| format!("cannot run {name}"))?;
+    Ok((script, verdict))
+}
+
+/// The files that are meant, in the order of the arguments, and within folders by name.
+fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut list = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let before = list.len();
+            walk(path, 0, &mut list)?;
+            if list.len() == before {
+                let failure = Failure::from(anyhow!("no script is in {}", path.display()));
+                return Err(failure.with_hint("scripts are files whose names end in .pkt"));
+            }
+        } else {
+            list.push(path.clone());
+        }
+    }
+    Ok(list)
+}
+
+fn walk(folder: &Path, depth: u32, list: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    if depth > DEPTH_MAX {
+        return Ok(());
+    }
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            walk(&path, depth + 1, list)?;
+        } else if path.extension().is_some_and(|extension| extension == "pkt") {
+            list.push(path);
+        }
+    }
+    Ok(())
+}
