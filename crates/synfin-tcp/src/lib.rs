@@ -69,7 +69,7 @@ mod timers;
 mod tuple;
 
 pub use config::{Algorithm, Config, ConnectionConfig, KeepAlive, RtoConfig, SynCookies};
-pub use connection::{Connection, ConnectionError, Event, Info, ReadOutcome, WriteError};
+pub use connection::{CongestionState, Connection, ConnectionError, Event, Info, ReadOutcome, WriteError};
 pub use endpoint::{ConnectError, ConnectionId, Counters, Endpoint, Handled, ListenError, ListenerId};
 pub use icmp::{IcmpError, IcmpMessage, Unreachable};
 pub use incoming::{Checksum, Ecn, Incoming, IncomingError, KnownOptions};

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Run our own TCP over a link that you describe, in virtual time
     Lab(Box<LabArgs>),
+    /// Drill our own TCP with packetdrill scripts, in virtual time
+    Drill(DrillArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print a manual page
@@ -242,6 +244,63 @@ pub(crate) struct LinkArgs {
     /// What happens to a packet by name, such as 'drop the 2nd FIN from the client'; may be given again
     #[arg(long, value_name = "RULE")]
     pub(crate) rule: Vec<Rule>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    synfin drill handshake.pkt                        one script\n  \
+    synfin drill scripts/                             all *.pkt files below a folder\n  \
+    synfin drill -v scripts/rfc9293                   every packet and call, with its time\n  \
+    synfin drill --profile linux tcp/                 scripts that take Linux's values for granted\n  \
+    sudo synfin drill --against linux scripts/        where Linux does otherwise, and why\n\n\
+    A script that needs what is not there is unsupported, and never passed. docs/drill.md says what there is.\n\n\
+    Exit status: 0 none failed, 1 some failed, 2 an error.")]
+pub(crate) struct DrillArgs {
+    /// Scripts, or folders with scripts (*.pkt)
+    #[arg(value_name = "SCRIPT", required = true)]
+    pub(crate) scripts: Vec<PathBuf>,
+    /// What scripts take for granted of the host; without it, what a script says itself (// profile: linux), or rfc
+    #[arg(long, value_enum)]
+    pub(crate) profile: Option<ProfileArg>,
+    /// Run the scripts against the Linux kernel too, through a TUN device in real time, and say where the two differ
+    #[cfg(feature = "kernel")]
+    #[arg(long, value_enum)]
+    pub(crate) against: Option<Against>,
+    /// Fail also where a packet comes out at the end that no line expects, and compare TS ecr
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = DrillFormat::Text)]
+    pub(crate) format: DrillFormat,
+    /// Say nothing of scripts that are unsupported
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Name every script, and show what happened before a failure
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum ProfileArg {
+    /// Nothing beyond the RFCs
+    Rfc,
+    /// Linux's buffers, windows, timeouts and acknowledgements
+    Linux,
+}
+
+#[cfg(feature = "kernel")]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Against {
+    /// This machine's kernel: takes root
+    Linux,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum DrillFormat {
+    /// For people
+    Text,
+    /// JSON Lines: an object a line
+    Json,
 }
 
 #[derive(Args, Debug)]

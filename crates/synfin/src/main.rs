@@ -63,6 +63,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Sockets(args) => commands::sockets::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Lab(args) => commands::lab::run(&args),
+        Command::Drill(args) => commands::drill::run(&args),
         Command::Completions(args) => commands::pages::completions(&args),
         Command::Man(args) => commands::pages::man(&args),
     }

@@ -22,8 +22,26 @@ pub struct Info {
     pub window_scale: (u8, u8),
     /// Path MTU in bytes.
     pub mtu: u32,
+    /// What congestion control is about.
+    pub congestion_state: CongestionState,
     /// Delivery rate in octets a second, by the last sample; whether the sender had nothing more to send then.
     pub delivery_rate: Option<(u64, bool)>,
+}
+
+/// What congestion control is about, in the words of Linux's `TCP_INFO`, whose numbers these are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CongestionState {
+    /// All is in order.
+    Open = 0,
+    /// Something is missing at the peer, which may be reordering.
+    Disorder = 1,
+    /// The window was reduced because of a congestion mark (RFC 3168), and data from before it is in flight.
+    Reduced = 2,
+    /// Losses are being repaired (RFC 6675, 6582).
+    Recovery = 3,
+    /// The retransmission timer has run out, and data from before that is not acknowledged.
+    Loss = 4,
 }
 
 impl<O: Observer> Connection<O> {
@@ -37,6 +55,7 @@ impl<O: Observer> Connection<O> {
             is_ecn: self.agreed.is_ecn,
             window_scale: (self.agreed.send_shift, self.agreed.receive_shift),
             mtu: self.mtu,
+            congestion_state: self.snd.congestion_state(),
             delivery_rate: self
                 .snd
                 .congestion

@@ -22,7 +22,7 @@ use synfin_wire::{SeqNumber, SocketId, Source, State, StateChange};
 pub use self::calls::{ReadOutcome, WriteError};
 use self::events::Events;
 pub use self::events::{ConnectionError, Event};
-pub use self::info::Info;
+pub use self::info::{CongestionState, Info};
 pub(crate) use self::record::Remains;
 pub(crate) use self::segment_arrives::Reset;
 use self::transmit::Pending;

@@ -70,6 +70,12 @@ impl<O: Observer + Clone> Endpoint<O> {
         self.listeners.get_mut(listener.0)?.accepted.pop_front()
     }
 
+    /// How many connections to a listener wait to be accepted.
+    #[must_use]
+    pub fn waiting(&self, listener: ListenerId) -> usize {
+        self.listeners.get(listener.0).map_or(0, |listener| listener.accepted.len())
+    }
+
     /// Ends a listener, and with it the connections that nobody has accepted.
     pub fn close_listener(&mut self, now: Instant, listener: ListenerId) {
         let Some(listener) = self.listeners.remove(listener.0) else { return };

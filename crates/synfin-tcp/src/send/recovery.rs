@@ -17,6 +17,7 @@ use super::scoreboard::Place;
 use super::tlp::Probe;
 use crate::config::RtoConfig;
 use crate::congestion::{AckEvent, Newest};
+use crate::connection::CongestionState;
 use crate::incoming::KnownOptions;
 use crate::options::TimestampClock;
 use crate::time::Instant;
@@ -169,6 +170,18 @@ impl Recovery {
 }
 
 impl Sender {
+    /// What congestion control is about, for whoever asks.
+    pub(crate) fn congestion_state(&self) -> CongestionState {
+        let recovery = &self.recovery;
+        match recovery.phase {
+            Phase::Loss(_) => CongestionState::Loss,
+            Phase::Recovery(_) => CongestionState::Recovery,
+            Phase::Open if self.una.is_before(recovery.ecn_recover) => CongestionState::Reduced,
+            Phase::Open if recovery.dup_acks > 0 || self.board.sacked() > 0 => CongestionState::Disorder,
+            Phase::Open => CongestionState::Open,
+        }
+    }
+
     /// Takes in an acknowledgement.
     pub(crate) fn on_ack(&mut self, ack: &Ack<'_>) -> AckOutcome {
         let flight_before = self.board.outstanding();
