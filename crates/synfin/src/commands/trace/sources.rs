@@ -77,7 +77,8 @@ impl Sources {
         let Some(interface) = self.interfaces.get(id.0 as usize) else { return Ok(Poll::Idle) };
         let Head { at_ns, link, direction, original_len, .. } = head;
         let (number, bytes) = (self.number, self.bytes.as_slice());
-        let frame = Frame { number, at_ns, link, interface: id, direction, original_len, bytes };
+        let fate = synfin_wire::Fate::default();
+        let frame = Frame { number, at_ns, link, interface: id, direction, original_len, bytes, fate };
         Ok(Poll::Frame(Record { frame, interface, comment: None, blocks: &[] }))
     }
 
