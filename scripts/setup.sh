@@ -35,6 +35,7 @@ curl|cmd curl|the client whose connections are traced
 iproute2|cmd ip|network namespaces for tests that run as root
 zstd|cmd zstd|compressed captures
 gzip|cmd gzip|compressed captures
+net-tools|cmd netstat|the list that ours of sockets is compared with
 '
 BENCH_NEEDS='
 nginx|cmd nginx|serves the benchmark traffic

@@ -65,9 +65,10 @@ impl Beside {
         self.fuse.is_some()
     }
 
-    /// Whether it tells of every new process, in numbers that mean the same to us.
+    /// Whether it tells of every new process, in numbers that mean the same to us. Where they do not, it says what
+    /// that costs, unless told to be quiet.
     #[cfg(feature = "kernel")]
-    pub(crate) fn tells_forks(&self) -> bool {
+    pub(crate) fn tells_forks(&self, is_quiet: bool) -> bool {
         /// Inode number of the initial namespace of processes (`PROC_PID_INIT_INO`).
         const INITIAL: u64 = 0xEFFF_FFFC;
         let is_initial = || {
@@ -75,11 +76,23 @@ impl Beside {
             std::fs::metadata("/proc/self/ns/pid").is_ok_and(|namespace| namespace.ino() == INITIAL)
         };
         let has_probe = |fuse: &Fuse| fuse.report().iter().any(|one| one.name == "forks" && one.is_working());
-        self.fuse.as_ref().is_some_and(has_probe) && is_initial()
+        if !self.fuse.as_ref().is_some_and(has_probe) {
+            return false;
+        }
+        if !is_initial() {
+            if !is_quiet {
+                eprintln!(
+                    "processes have other numbers here than the kernel tells: connections of others that begin \
+                     meanwhile are shown as well"
+                );
+            }
+            return false;
+        }
+        true
     }
 
     #[cfg(not(feature = "kernel"))]
-    pub(crate) fn tells_forks(&self) -> bool {
+    pub(crate) fn tells_forks(&self, _is_quiet: bool) -> bool {
         false
     }
 

@@ -113,7 +113,7 @@ pub(crate) struct TraceArgs {
     /// Which packets, in libpcap's filter language
     #[arg(value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
-    /// Run this command, show the connections that begin while it runs, and exit as it does
+    /// Run this command, show the connections of its processes, and exit as it does
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
     /// Check TCP checksums and leave out packets whose checksum is wrong, or ignore checksums

@@ -32,7 +32,7 @@ impl Needs {
             // setns(2).
             kept |= CapabilitySet::SYS_ADMIN;
         }
-        if self.events && !reads_maps_freely() {
+        if self.events && !reads_maps_freely(&rustix::system::uname().release().to_string_lossy()) {
             kept |= CapabilitySet::BPF;
         }
         if self.signals {
@@ -66,9 +66,7 @@ fn restrict(needed: CapabilitySet) -> io::Result<CapabilitySet> {
 }
 
 /// Whether the kernel lets whoever holds a map read it: since Linux 5.19, whatever kernel.unprivileged_bpf_disabled says.
-fn reads_maps_freely() -> bool {
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy();
+fn reads_maps_freely(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
     (numbers.next(), numbers.next()) >= (Some(5), Some(19))
 }
@@ -77,4 +75,26 @@ fn reads_maps_freely() -> bool {
 fn names(set: CapabilitySet) -> String {
     let names: Vec<_> = set.iter_names().map(|(name, _)| format!("cap_{}", name.to_lowercase())).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(",") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        for release in ["5.19.0", "5.19", "5.100.1-generic", "6.1.0-13-amd64", "6.18.44-fc-v657", "10.0"] {
+            assert!(reads_maps_freely(release), "{release}");
+        }
+        for release in ["5.18.19", "5.4.0-150-generic", "4.99", "", "rolling"] {
+            assert!(!reads_maps_freely(release), "{release}");
+        }
+    }
+
+    #[test]
+    fn what_needs_nothing_keeps_nothing() {
+        assert_eq!(names(Needs::default().capabilities()), "none");
+        let needs = Needs { processes: true, signals: true, ..Needs::default() };
+        assert_eq!(names(needs.capabilities()), "cap_dac_read_search,cap_kill,cap_sys_ptrace");
+    }
 }

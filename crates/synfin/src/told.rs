@@ -30,7 +30,7 @@ use synfin_wire::{
 const NAMESPACE: &str = "network namespace ";
 
 /// The description of an interface in this network namespace.
-#[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "there is but one without the kernel's side"))]
+#[cfg(any(feature = "kernel", test))]
 pub(crate) fn describe_namespace(namespace: u64) -> String {
     format!("{NAMESPACE}{namespace}")
 }

@@ -105,6 +105,27 @@ fn equal_interfaces_are_described_once() {
     assert_eq!(reader.interfaces().len(), 2);
 }
 
+/// A loopback interface is called `lo` in every network namespace.
+#[test]
+fn interfaces_of_one_name_stay_apart_by_their_descriptions() {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, "x");
+    let ids = [0, 1, 0, 1];
+    for id in ids {
+        let frame = Frame { interface: InterfaceId(id), ..frame(b"x") };
+        let interface = Interface { description: Some(format!("namespace {id}")), ..ethernet("lo") };
+        writer.write_frame(&frame, &interface, None).unwrap();
+    }
+    writer.finish().unwrap();
+    let mut reader = Reader::from_read(Cursor::new(bytes), "x").unwrap();
+    let mut descriptions = Vec::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        descriptions.push(record.interface.description.clone().unwrap());
+    }
+    assert_eq!(descriptions, ids.map(|id| format!("namespace {id}")));
+    assert_eq!(reader.interfaces().len(), 2);
+}
+
 #[test]
 fn losses_and_blocks_come_back() {
     let mut bytes = Vec::new();

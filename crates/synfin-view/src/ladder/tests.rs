@@ -135,12 +135,14 @@ proptest! {
     fn no_line_is_wider_than_it_may_be(
         steps in prop::collection::vec(step(), 0..120),
         names in any::<(String, String)>(),
+        namespace in any::<Option<u64>>(),
         width in 60usize..200,
         unicode: bool,
         keep in 1usize..200,
     ) {
         let mut talk = Talk::between(u64::MAX, "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535", "127.0.0.1:80");
         talk.keep = keep;
+        talk.connection.namespace = namespace.unwrap_or_default();
         talk.process(Client, u32::MAX, &names.0).process(Server, 1, &names.1);
         for step in steps {
             talk.wait(step.wait_us);

@@ -136,11 +136,12 @@ fn capturing(report: &mut Report) {
     };
     match interfaces() {
         Ok(found) => {
-            let describe = |interface: &synfin_capture::Available| {
-                let state = if interface.is_up { "" } else { " (down)" };
-                format!("{}{state}", interface.name)
-            };
-            report.works(thing, &found.iter().map(describe).collect::<Vec<_>>().join(", "));
+            let (up, down): (Vec<_>, Vec<_>) = found.iter().partition(|interface| interface.is_up);
+            let mut names: Vec<_> = up.iter().map(|interface| interface.name.clone()).collect();
+            if !down.is_empty() {
+                names.push(format!("and {} that are down", down.len()));
+            }
+            report.works(thing, &names.join(", "));
         }
         Err(error) => return report.misses(thing, &error.to_string(), None),
     }

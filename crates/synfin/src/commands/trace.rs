@@ -72,7 +72,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     }
     let mut end = End { interrupt, stoppers: sources.stoppers(), child: None, asked_at: None };
     if runs_command {
-        let tells_forks = beside.tells_forks();
+        let tells_forks = beside.tells_forks(args.view.quiet);
         if !tells_forks {
             session.only_since(now_ns());
         }

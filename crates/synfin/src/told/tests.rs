@@ -120,3 +120,20 @@ fn blocks_survive_a_file() {
     assert!(reader.next_record().unwrap().is_none());
     assert_eq!(reader.blocks().iter().flat_map(decoded).collect::<Vec<_>>(), shown(&[note]));
 }
+
+#[test]
+fn the_description_of_an_interface_tells_its_namespace_or_nothing() {
+    for namespace in [0, 4_026_531_840, u64::MAX] {
+        assert_eq!(namespace_of(&describe_namespace(namespace)), Some(namespace));
+    }
+    for text in [
+        "",
+        "network namespace",
+        "network namespace ",
+        "network namespace -1",
+        "network namespace 99999999999999999999",
+        "eth0",
+    ] {
+        assert_eq!(namespace_of(text), None, "{text}");
+    }
+}

@@ -81,6 +81,17 @@ fn the_kernels_reason_stands_beside_the_packet() {
         ]
     );
     assert!(connection["notes"].as_array().unwrap().iter().all(|note| note["packet"].is_u64()));
+
+    // On the ladder each stands below its packet.
+    let ran = synfin(["trace", "-i", "lo", "--", "curl", "-s", "http://127.0.0.1:8081/"]);
+    assert_eq!(ran.status, 7, "{}", ran.stderr);
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    let place = |text: &str| {
+        let place = lines.iter().position(|line| line.contains(text));
+        place.unwrap_or_else(|| panic!("{text} is missing:\n{}", ran.stdout))
+    };
+    let story = [" SYN ", "kernel: dropped: NO_SOCKET", "RST,ACK ", "kernel: reset: NO_SOCKET"].map(place);
+    assert!(story.is_sorted(), "{}", ran.stdout);
 }
 
 #[test]

@@ -26,9 +26,14 @@ struct Container {
 
 impl Container {
     fn start() -> Self {
-        let script = "ip link set lo up && echo && exec sleep 1000";
+        Self::with_loopback("lo")
+    }
+
+    fn with_loopback(name: &str) -> Self {
+        let script =
+            format!("ip link set lo name {name} && ip link set {name} up && echo && exec sleep 1000");
         let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", script]).stdout(Stdio::piped());
+        command.args(["--net", "sh", "-c", &script]).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -223,6 +228,25 @@ fn a_trace_in_another_namespace_has_packets_states_and_its_command_there() {
             rest = rest.split_once(part).unwrap().1;
         }
     }
+}
+
+#[test]
+fn interfaces_have_the_names_that_they_have_there() {
+    if !namespace::enter("containers::interfaces_have_the_names_that_they_have_there") {
+        return;
+    }
+    let container = Container::with_loopback("inner");
+    let listener = container.listen();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("named");
+    let file = file.to_str().unwrap();
+    let trace = Trace::start(["-i", "any", "--netns", &container.pid(), "-w", file]);
+    container.exchange(&listener);
+    trace.end("INT").fine();
+    let fields = ["-r", file, "-T", "fields", "-e", "frame.interface_name"];
+    let output = Command::new("tshark").args(fields).output().unwrap();
+    let names = String::from_utf8(output.stdout).unwrap();
+    assert!(names.lines().count() >= 6 && names.lines().all(|name| name == "inner"), "{names}");
 }
 
 #[test]

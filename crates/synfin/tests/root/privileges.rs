@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::namespace::{self, wait_for};
 use crate::ran::{Ran, command};
+use crate::rights::copy;
 use crate::trace::{Trace, kill, synfin};
 
 /// Bits of capabilities(7).
@@ -158,6 +159,30 @@ fn states_and_sockets_keep_what_they_need() {
     holder.wait().unwrap();
 }
 
+/// The count of what was lost is read from the kernel, and that takes a right on some kernels.
+#[test]
+fn losses_are_counted_with_what_is_kept() {
+    if !namespace::enter("privileges::losses_are_counted_with_what_is_kept") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+    let mut states = Lines::start(&["states", "-q", "--format", "json", "-B", "1", "port 8080"]);
+    states.until(|line| line["existing"] == true);
+    wait_until_only(states.process.id(), LOOKING_AT_PROCESSES);
+    // While nobody empties it, the buffer overflows: it holds some 700 connections.
+    kill("STOP", states.process.id());
+    for _ in 0..3_000 {
+        let client = TcpStream::connect("127.0.0.1:8080").unwrap();
+        drop(listener.accept().unwrap());
+        drop(client);
+    }
+    kill("CONT", states.process.id());
+    let loss = states.until(|line| line["type"] == "loss");
+    assert_eq!(loss["what"], "kernel-events");
+    assert!(loss["count"].as_u64().is_some_and(|count| count > 1_000), "{loss}");
+    states.end();
+}
+
 #[test]
 fn a_command_has_what_its_user_is_due_and_can_be_ended_as_another_user() {
     if !namespace::enter("privileges::a_command_has_what_its_user_is_due_and_can_be_ended_as_another_user") {
@@ -171,6 +196,19 @@ fn a_command_has_what_its_user_is_due_and_can_be_ended_as_another_user() {
     let ran = synfin(["trace", "-q", "-i", "lo", "--", "sh", "-c", script]);
     assert_eq!(LOOKING_AT_PROCESSES | KILL, 0x8_0024);
     assert_eq!(set(&ran.fine(), "CapEff"), own);
+
+    // Whoever has no rights has none in there, whatever the program was given.
+    let (_folder, program) = copy();
+    let set_capabilities = Command::new("setcap").arg("cap_net_raw,cap_net_admin+ep").arg(&program).status();
+    if set_capabilities.is_ok_and(|status| status.success()) {
+        // Not with --no-new-privs, which makes file capabilities void.
+        let mut as_nobody = Command::new("setpriv");
+        as_nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        as_nobody.args(["trace", "-q", "-i", "lo", "--", "grep", "Cap", "/proc/self/status"]);
+        let ran: Ran = as_nobody.output().unwrap().into();
+        assert_eq!(set(&ran.fine(), "CapEff"), 0);
+        assert_eq!(set(&ran.stdout, "CapPrm"), 0);
+    }
 
     let mut traced =
         command(["trace", "-i", "lo", "--", "setpriv", "--reuid=65534", "--clear-groups", "sleep", "1000"]);

@@ -1,11 +1,12 @@
 //! `synfin sockets` beside `ss`: the same sockets, states, queues and processes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use synfin_wire::tcp::Flags;
 
 use crate::handmade::{HERE, Peer, Sent};
@@ -59,16 +60,18 @@ fn canonical(end: &str) -> String {
     SocketAddr::new(ip.to_canonical(), if port == "*" { 0 } else { port.parse().unwrap() }).to_string()
 }
 
+/// An address of ours in the same words.
+fn address(end: &Value) -> String {
+    let ip: IpAddr = end["ip"].as_str().unwrap().parse().unwrap();
+    let port = u16::try_from(end["port"].as_u64().unwrap()).unwrap();
+    SocketAddr::new(ip, port).to_string()
+}
+
 /// What we list, in the same words.
 fn ours() -> BTreeSet<String> {
     let ran = synfin(["sockets", "-antp", "--format", "json"]);
     ran.fine();
     let sockets = ran.objects_of("socket");
-    let address = |end: &serde_json::Value| {
-        let ip: IpAddr = end["ip"].as_str().unwrap().parse().unwrap();
-        let port = u16::try_from(end["port"].as_u64().unwrap()).unwrap();
-        SocketAddr::new(ip, port).to_string()
-    };
     let lines = sockets.iter().map(|socket| {
         let holders = socket["held_by"].as_array().map(Vec::as_slice).unwrap_or_default();
         let holders: BTreeSet<_> = holders
@@ -92,6 +95,34 @@ fn ours() -> BTreeSet<String> {
     let counted: u64 = summary["states"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert_eq!((counted, summary["sockets"].as_u64().unwrap()), (lines.len() as u64, lines.len() as u64));
     lines
+}
+
+/// The seconds that are left of each TIME-WAIT by its two addresses, as `ss` has them: `timer:(timewait,59sec,0)`, or
+/// `1min` for all of 60.
+fn time_waits_of_ss() -> BTreeMap<String, f64> {
+    let output = Command::new("ss").args(["-Htano", "state", "time-wait"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let entry = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let left = words[4].split(',').nth(1).unwrap();
+        let seconds = match left.strip_suffix("sec") {
+            Some(seconds) => seconds.parse().unwrap(),
+            None => left.strip_suffix("ms").map_or(60.0, |ms| ms.parse::<f64>().unwrap() / 1000.0),
+        };
+        (format!("{} {}", canonical(words[2]), canonical(words[3])), seconds)
+    };
+    text.lines().map(entry).collect()
+}
+
+/// The same by us.
+fn time_waits() -> BTreeMap<String, f64> {
+    let sockets = synfin(["sockets", "-ant", "--format", "json"]).objects_of("socket");
+    let entry = |socket: &Value| {
+        assert_eq!(socket["timer"], "timewait");
+        let seconds = socket["timer_ns"].as_u64().unwrap() as f64 / 1e9;
+        (format!("{} {}", address(&socket["local"]), address(&socket["remote"])), seconds)
+    };
+    sockets.iter().filter(|socket| socket["state"] == "TIME-WAIT").map(entry).collect()
 }
 
 #[test]
@@ -197,6 +228,13 @@ fn equal_to_ss_in_every_state() {
     }
     let differences: Vec<_> = ours.symmetric_difference(&before).collect();
     assert!(differences.is_empty(), "{differences:#?}");
+    // What is left of each TIME-WAIT: theirs is in whole seconds, and was asked for a moment earlier.
+    let (theirs, ours) = (time_waits_of_ss(), time_waits());
+    assert!(ours.len() >= 2 * MANY && ours.keys().eq(theirs.keys()), "{ours:#?}");
+    for (ends, left) in &ours {
+        let theirs = theirs[ends];
+        assert!((theirs - 2.5..=theirs + 1.0).contains(left), "{ends}: {left} and {theirs}");
+    }
     other.kill().unwrap();
     other.wait().unwrap();
     drop((kept, waiting, bound));

@@ -17,6 +17,10 @@ use crate::{
     told,
 };
 
+/// Of several captures, each has at least so many bytes of buffer in the kernel: some 15 of the largest packets.
+#[cfg(feature = "kernel")]
+const MIN_BUFFER: u32 = 2 << 20;
+
 /// Network namespaces to capture in.
 pub(super) struct Place {
     #[cfg(feature = "kernel")]
@@ -94,11 +98,17 @@ impl Place {
         }
         let namespaces = kernel::namespaces_of(&self.scope);
         let is_one = namespaces.len() == 1 && self.scope != Scope::All;
+        // Together they take the room that one would.
+        let count = u32::try_from(namespaces.len()).unwrap_or(u32::MAX).max(1);
+        let options = LiveOptions {
+            buffer_bytes: options.buffer_bytes.min((options.buffer_bytes / count).max(MIN_BUFFER)),
+            ..options.clone()
+        };
         let mut lives = Vec::new();
         let mut refused = None;
         for namespace in &namespaces {
             let number = namespace.inode();
-            let opened = namespace.enter(|| Live::open(options));
+            let opened = namespace.enter(|| Live::open(&options));
             match (number, opened) {
                 (Ok(number), Ok(Ok(live))) => {
                     lives.push((live, (!is_one).then(|| told::describe_namespace(number))));
