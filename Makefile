@@ -6,7 +6,7 @@ BENCH_FILE   ?= target/bench/big.pcap
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo build install test setup-run setup-test fmt clippy nextest doctest doc deny bench fuzz
+.PHONY: help demo build install test setup-run setup-test fmt clippy nextest doctest doc deny checklist bench fuzz
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ deny: ## Check licences, sources and advisories of dependencies, where cargo-den
 	    echo 'the advisory database cannot be fetched: advisories are not checked'; \
 	  fi; \
 	fi
+
+checklist: ## Print RFC 9293's requirements, each with the code that does it and the test that shows it
+	@cargo run --quiet --locked -p synfin-tcp --example checklist
 
 bench: ## Measure reading a capture of 2 million packets beside tcptrace and tshark
 	@scripts/setup.sh bench

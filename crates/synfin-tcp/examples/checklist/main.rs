@@ -7,7 +7,6 @@
 //!
 //! Fails where a requirement has neither code and test nor a written reason.
 
-#[expect(dead_code, reason = "the test beside it uses more of it")]
 mod marks;
 mod report;
 mod requirements;

@@ -285,3 +285,25 @@ fn a_hole_before_the_fin_needs_no_timeout() {
         assert_eq!(sent.first(), Some(&(25, "ACK seq 1 ack 1 len 1000".to_owned())), "{right}");
     }
 }
+
+/// RFC 6298 (5.4): when the timer runs out, the first segment is sent again, although another one, sent a moment ago, is
+/// believed to fill the window of one segment that is left.
+#[test]
+fn a_timeout_sends_the_first_segment_whatever_is_in_flight() {
+    let mut peer = ten_with_sack();
+    // Everything but the last is lost, and so is what repairs it.
+    let report = sacked(&peer, 1, &[(9001, 10_001)]);
+    peer.send(&report);
+    peer.wait(840);
+    // 40 ms before the timeout a report lets something new go.
+    peer.write(5000);
+    let report = sacked(&peer, 1, &[(8001, 10_001)]);
+    peer.send(&report);
+    let just_sent = peer.taken();
+    assert!(
+        !just_sent.is_empty() && just_sent.iter().all(|line| line != "ACK seq 1 ack 1 len 1000"),
+        "{just_sent:?}"
+    );
+    let sent = peer.wait_until(100);
+    assert!(sent.contains(&(60, "ACK seq 1 ack 1 len 1000".to_owned())), "{sent:?} {:?}", peer.variables());
+}

@@ -284,7 +284,9 @@ fn icmp_informs_but_does_not_abort() {
         icmp(&mut peer, 1, IcmpMessage::Unreachable(why));
         assert_eq!(peer.events(), [Event::Unreachable(why)]);
     }
+    let before = peer.variables();
     icmp(&mut peer, 1, IcmpMessage::SourceQuench);
+    assert_eq!((peer.variables(), peer.taken()), (before, vec![]), "nothing at all comes of it");
     icmp(&mut peer, 11, IcmpMessage::Unreachable(Unreachable::Host));
     assert_eq!((peer.events(), peer.state()), (vec![], State::Established));
     let mut peer = Peer::connecting(plain());

@@ -13,9 +13,12 @@ impl<O: Observer> Connection<O> {
         if !segment.header.flags.rst() {
             return Step::Continue;
         }
-        // Case 1, outside of the window, was dropped by the first step; case 3, inside of it but not at its edge:
+        // Case 1: outside of the window, which the first step has let pass where text reaches into it; case 3: inside
+        // of it, but not at its edge.
         if segment.seq() != self.rcv.nxt {
-            self.challenge(now);
+            if segment.seq().is_within(self.rcv.nxt, self.rcv.wnd()) {
+                self.challenge(now);
+            }
             return Step::Done;
         }
         // Case 2.
