@@ -123,7 +123,7 @@ impl Beside {
                 Ok(seen_until_ns)
             }
             #[cfg(feature = "kernel")]
-            Some(fuse) => Ok(fuse.advance(interfaces, session)?.min(seen_until_ns)),
+            Some(fuse) => fuse.advance(seen_until_ns, interfaces, session),
             #[cfg(not(feature = "kernel"))]
             Some(never) => match *never {},
         }

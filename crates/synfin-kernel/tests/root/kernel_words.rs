@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use synfin_kernel::{Capabilities, EventOptions, Events, Polled};
+use synfin_kernel::{Capabilities, Event, EventOptions, Events, Polled};
 use synfin_wire::State;
 
 use crate::world::{Pair, Watch, isolated};
@@ -109,4 +109,37 @@ fn this_machine_offers_everything() {
         let missing: Vec<_> = Capabilities::probe().iter().filter(|one| !one.is_working()).cloned().collect();
         assert!(missing.is_empty(), "{missing:?}");
     });
+}
+
+/// New processes are those of the whole machine: they are told only to who asks.
+#[test]
+fn forks_are_told_to_who_asks() {
+    isolated(|| {
+        for forks in [false, true] {
+            let mut events = Events::open(&EventOptions { forks, ..EventOptions::default() }).unwrap();
+            assert_eq!(events.report().iter().any(|probe| probe.name == "forks"), forks);
+            let child = std::process::Command::new("true").spawn().unwrap();
+            let pid = child.id();
+            child.wait_with_output().unwrap();
+            let (mut told, mut own) = (0, 0);
+            while events
+                .poll(Some(std::time::Duration::ZERO), |event| {
+                    if let Event::Forked { child, .. } = event {
+                        told += 1;
+                        own += usize::from(child == pid);
+                    }
+                })
+                .unwrap()
+                != Polled::TimedOut
+            {}
+            assert!(forks || told == 0, "{told} were told to who did not ask");
+            assert!(!forks || own == 1 || !is_initial_process_namespace());
+        }
+    });
+}
+
+/// In a container processes have other numbers than the kernel tells.
+fn is_initial_process_namespace() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self/ns/pid").is_ok_and(|pids| pids.ino() == 0xEFFF_FFFC)
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     net::{TcpListener, TcpStream},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -59,30 +59,72 @@ fn thousands_of_short_connections() {
     });
 }
 
+/// Connections that come and go in another thread of this one's namespace, at most so many: the ring holds what a reader
+/// who is late has not read, and not more.
+struct Traffic<'t> {
+    allowed: &'t AtomicUsize,
+}
+
+impl<'t> Traffic<'t> {
+    fn start<'scope>(
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        listener: &'scope TcpListener,
+        allowed: &'t AtomicUsize,
+    ) -> Self
+    where
+        't: 'scope,
+    {
+        scope.spawn(|| {
+            let mut made = 0;
+            loop {
+                match allowed.load(Ordering::Relaxed) {
+                    0 => return,
+                    allowed if made < allowed => {
+                        make_connections(listener, 1);
+                        made += 1;
+                    }
+                    _ => std::thread::yield_now(),
+                }
+            }
+        });
+        Self { allowed }
+    }
+}
+
+/// Also where a test fails: a scope waits for its threads.
+impl Drop for Traffic<'_> {
+    fn drop(&mut self) {
+        self.allowed.store(0, Ordering::Relaxed);
+    }
+}
+
 /// Watching begins while connections come and go: none has a gap or a step twice, wherever it was just then.
 #[test]
 fn watching_begins_amid_traffic() {
+    /// More than are made until the probes are attached on a busy machine.
+    const MEANWHILE: usize = 60_000;
+    /// With all that they tell, and the events of what is awaited.
+    const RING_BYTES: u32 = 1 << 27;
     isolated(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         for _ in 0..3 {
-            let is_over = AtomicBool::new(false);
+            let allowed = AtomicUsize::new(MEANWHILE);
             let mut watch = std::thread::scope(|scope| {
-                // It is born into this thread's namespace.
-                scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
-                        make_connections(&listener, 1);
-                    }
-                });
-                let mut watch = Watch::begin();
+                let traffic = Traffic::start(scope, &listener, &allowed);
+                let mut watch =
+                    Watch::with(EventOptions { ring_bytes: RING_BYTES, ..EventOptions::default() });
+                // Some of them begin after this.
+                allowed.fetch_add(200, Ordering::Relaxed);
                 let is_new = |report: &Report| matches!(report, Report::Change(change) if change.change.to == State::SynSent);
                 let mut count = 0;
                 watch.until("some whole connections", |report| {
                     count += usize::from(is_new(report));
                     count == 50
                 });
-                is_over.store(true, Ordering::Relaxed);
+                drop(traffic);
                 watch
             });
+            assert!(!watch.events().any(|event| matches!(event, Event::Lost(_))), "events were lost");
             watch.catch_up();
             let mut state: HashMap<SocketId, State> = HashMap::new();
             for report in &watch.reports {

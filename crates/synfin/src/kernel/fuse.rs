@@ -89,9 +89,14 @@ impl Fuse {
         self.packets.insert(place, Packet { at_ns, link, interface, direction, original_len, bytes });
     }
 
-    /// Hands over everything of which both sides are known; says up to which time that is.
+    /// All packets up to `seen_until_ns` were captured: hands over everything of which both sides are known. Says up to
+    /// which time that is.
+    ///
+    /// Where the capture lies behind, the kernel's side waits for it: what it tells of the next connection between the same
+    /// ports would be taken for the one before.
     pub(crate) fn advance(
         &mut self,
+        seen_until_ns: u64,
         interfaces: &[Interface],
         session: &mut session::Session,
     ) -> Result<u64, Failure> {
@@ -99,7 +104,7 @@ impl Fuse {
         let began_ns = now_ns();
         let told = &mut self.told;
         self.kernel.poll(Some(Duration::ZERO), |report| told.extend(translate(report)))?;
-        let known_ns = began_ns.saturating_sub(TrackerOptions::default().hold_back_ns);
+        let known_ns = began_ns.saturating_sub(TrackerOptions::default().hold_back_ns).min(seen_until_ns);
         self.release(known_ns, interfaces, session)?;
         Ok(known_ns)
     }

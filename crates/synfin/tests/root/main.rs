@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 #[cfg(feature = "kernel")]
+mod agreement;
+#[cfg(feature = "kernel")]
 mod beside;
 #[cfg(feature = "kernel")]
 mod containers;

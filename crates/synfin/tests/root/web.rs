@@ -17,17 +17,28 @@ pub(crate) struct Web {
 }
 
 impl Web {
-    /// Starts it, and waits until it listens.
+    /// Starts it as one process, and waits until it listens.
     pub(crate) fn start() -> Self {
+        Self::start_as("master_process off; worker_processes 1;")
+    }
+
+    /// Starts it with so many workers, and waits until it listens.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn start_workers(count: usize) -> Self {
+        // As root, since the folder is root's alone.
+        Self::start_as(&format!("user root; worker_processes {count};"))
+    }
+
+    fn start_as(processes: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().display();
         fs::write(folder.path().join("index.html"), "hello\n").unwrap();
         fs::write(folder.path().join("large"), vec![b'x'; LARGE]).unwrap();
         let configuration = format!(
-            "daemon off; master_process off; worker_processes 1; pid {root}/pid; error_log {root}/error.log;
+            "daemon off; {processes} pid {root}/pid; error_log {root}/error.log;
              events {{ worker_connections 1024; }}
              http {{
-               access_log off; client_body_temp_path {root}/b; proxy_temp_path {root}/p; fastcgi_temp_path {root}/f;
+               log_format served '$pid $remote_port'; access_log {root}/served served; client_body_temp_path {root}/b; proxy_temp_path {root}/p; fastcgi_temp_path {root}/f;
                uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;
                server {{
                  listen 127.0.0.1:8080; listen [::1]:8080; root {root};
@@ -44,11 +55,32 @@ impl Web {
         wait_for_listener("[::1]:8080");
         Self { process, folder }
     }
+
+    /// The process that was started: the master, where there are workers.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// By its own log, which process has served each port of a client, one connection after the other.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn served(&self) -> std::collections::HashMap<u16, Vec<u64>> {
+        let mut served = std::collections::HashMap::<_, Vec<_>>::new();
+        for line in fs::read_to_string(self.folder.path().join("served")).unwrap().lines() {
+            let (pid, port) = line.split_once(' ').unwrap();
+            served.entry(port.parse().unwrap()).or_default().push(pid.parse().unwrap());
+        }
+        served
+    }
 }
 
 impl Drop for Web {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        // Asked, and not killed: workers end only so.
+        let asked = Command::new("kill").arg(self.process.id().to_string()).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.process.kill();
+        }
         let _ = self.process.wait();
     }
 }

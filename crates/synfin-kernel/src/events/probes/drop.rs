@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "drops",
     gives: "TCP packets that the kernel drops, and why; when a closed connection's last FIN arrives",
     without: "drops are not seen; TIME-WAIT begins when the packets say so",

@@ -4,7 +4,7 @@
 use super::{Probe, Program};
 use crate::{event::Event, sys::record::Record};
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "forks",
     gives: "who began which process, however short it lived",
     without: "connections of a command's children are not told from those of others",

@@ -6,7 +6,7 @@ use crate::{
     sys::record::{Kind, Record},
 };
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "handshakes",
     gives: "when SYN-RECEIVED begins, and the local port of a SYN before it is sent",
     without: "SYN-RECEIVED is seen when it is over; a SYN-SENT has no local port until something happens to it",

@@ -58,8 +58,8 @@ impl Program {
     }
 }
 
-/// All of them.
-pub(super) const ALL: [&Probe; 8] = [
+/// All of them. Static, since they are told apart by where they lie, which of constants is not certain.
+pub(super) static ALL: [&Probe; 8] = [
     &owner::PROBE,
     &handshake::PROBE,
     &reset::PROBE,

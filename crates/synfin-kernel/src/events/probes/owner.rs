@@ -7,7 +7,7 @@
 use super::{Probe, Program};
 use crate::{event::Event, sys::record::Record};
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "owners",
     gives: "the process that sends and receives, so the worker that really serves a connection",
     without: "the owner of an accepted connection is known when it closes, or from /proc",

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "resets",
     gives: "resets sent and received, and why the kernel sent them",
     without: "they are known from the packets only, without a reason",

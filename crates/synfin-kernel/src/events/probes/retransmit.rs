@@ -8,7 +8,7 @@ use crate::{
     sys::record::{Kind, Record},
 };
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "retransmissions",
     gives: "segments and SYN-ACKs that the kernel sends again",
     without: "they are known from the packets only",

@@ -6,7 +6,7 @@ use crate::{
     sys::record::{Kind, Record},
 };
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "state changes",
     gives: "every state change, its process, and the kernel's counters at the end",
     without: "nothing can be traced",

@@ -7,7 +7,7 @@ use crate::{
     sys::record::{Kind, Record},
 };
 
-pub(crate) const PROBE: Probe = Probe {
+pub(crate) static PROBE: Probe = Probe {
     name: "timers",
     gives: "the moment when TIME-WAIT and SYN-RECEIVED run out",
     without: "they are taken to end when Linux's defaults say so, and marked inferred",
