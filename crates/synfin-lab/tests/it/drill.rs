@@ -88,7 +88,7 @@ fn what_is_right_passes() {
         "+0 < P. 1:1001(1000) ack 1 win 257\n+.03~+.05 > . 1:1(0) ack 1001",
         "+0 < P. 1:1001(1000) ack 1 win 257\n* > . 1:1(0) ack 1001\n+0 < . 1001:1001(0) ack 1 win 9",
         "+0...0.1 read(4, ..., 1000) = 10\n+.1 < P. 1:11(10) ack 1 win 257\n\
-         +0 > . 1:1(0) ack 11",
+         +.04 > . 1:1(0) ack 11",
         "+0 fcntl(4, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n\
          +0 read(4, ..., 1) = -1 EAGAIN (Resource temporarily unavailable)",
         "+0 < R. 1:1(0) ack 1 win 0\n+0 read(4, ..., 1) = -1 ECONNRESET (Connection reset by peer)\n\
