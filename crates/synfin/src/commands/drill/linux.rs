@@ -43,7 +43,7 @@ pub(super) fn run(script: &Script, settings: &Settings) -> Result<Verdict, Failu
                 Failure::from(failure)
                     .with_hint("the kernel is drilled as root: sudo synfin drill --against linux …")
             })?;
-            let settings = Settings { is_real_time: true, ..*settings };
+            let settings = Settings { is_real_time: true, is_foreign: true, ..*settings };
             let ran = drill::run_on(script, &settings, |plan| Ok(Box::new(Linux::new(plan)?)));
             Ok(ran.with_context(|| format!("cannot run {} on Linux", script.name))?)
         });
