@@ -2,6 +2,8 @@
 // Said to be tests, so that clippy lets their helpers panic and index as it lets tests.
 #![cfg(test)]
 
+mod drill;
+mod drill_language;
 mod hostile;
 mod link;
 mod random;

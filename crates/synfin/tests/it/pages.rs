@@ -8,9 +8,9 @@ use crate::run::{Ran, command, synfin};
 
 #[cfg(feature = "kernel")]
 const SUBCOMMANDS: &[&str] =
-    &["read", "trace", "demo", "states", "sockets", "doctor", "lab", "completions", "man"];
+    &["read", "trace", "demo", "states", "sockets", "doctor", "lab", "drill", "completions", "man"];
 #[cfg(not(feature = "kernel"))]
-const SUBCOMMANDS: &[&str] = &["read", "demo", "doctor", "lab", "completions", "man"];
+const SUBCOMMANDS: &[&str] = &["read", "demo", "doctor", "lab", "drill", "completions", "man"];
 
 /// Those with examples in their help.
 #[cfg(feature = "kernel")]

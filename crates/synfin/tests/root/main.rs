@@ -12,6 +12,7 @@ mod containers;
 mod disk;
 #[cfg(feature = "kernel")]
 mod doctor;
+mod drill;
 mod endings;
 #[cfg(feature = "kernel")]
 mod handmade;
