@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use synfin_tcp::{
-    Burst, Config, ConnectionConfig, Ecn, Endpoint, Incoming, Instant, KeepAlive, KnownOptions,
-    NoObserver,
+    Burst, Config, ConnectionConfig, Ecn, Endpoint, Incoming, Instant, KeepAlive, KnownOptions, NoObserver,
 };
 use synfin_wire::SeqNumber;
 use synfin_wire::tcp::{Flags, Header};
@@ -23,7 +22,9 @@ const SEGMENTS: usize = 200_000;
 
 /// Prints a table.
 pub fn compare() {
-    println!("| idle, established | connections | bytes each | resident each | ns a segment | ns a tick | ns a timer |");
+    println!(
+        "| idle, established | connections | bytes each | resident each | ns a segment | ns a tick | ns a timer |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for count in [1_000, 100_000, 1_000_000] {
         ours(count);

@@ -92,7 +92,9 @@ impl<D: Device> Host for Ours<D> {
         let mut sink = |burst: &Burst<'_>| {
             let IpAddr::V4(destination) = burst.destination.ip() else { return };
             let addresses = (ip, destination);
-            packets.extend(burst.segments().map(|segment| device.send(&segment, addresses, burst.ttl, checksum)));
+            packets.extend(
+                burst.segments().map(|segment| device.send(&segment, addresses, burst.ttl, checksum)),
+            );
         };
         let mut left = u32::try_from(room).unwrap_or(u32::MAX);
         while left > 0 {
@@ -123,7 +125,9 @@ impl<D: Device> Host for Ours<D> {
         if let Some(listener) = self.listener {
             self.connection = self.connection.or_else(|| self.endpoint.accept(listener));
         }
-        let Some(connection) = self.connection.and_then(|id| self.endpoint.connection_mut(id)) else { return };
+        let Some(connection) = self.connection.and_then(|id| self.endpoint.connection_mut(id)) else {
+            return;
+        };
         while let ReadOutcome::Data(octets) = connection.read(Instant::from_nanos(now), usize::MAX) {
             check.take(&octets);
         }

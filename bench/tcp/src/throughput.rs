@@ -27,7 +27,9 @@ const WORK: [(&str, usize, bool); 3] = [
 
 /// Measures both in turn, and prints a table.
 pub fn compare(rounds: usize) {
-    println!("| throughput | buffers | synfin-tcp GB/s | in one piece | smoltcp GB/s | ratio | in one piece |");
+    println!(
+        "| throughput | buffers | synfin-tcp GB/s | in one piece | smoltcp GB/s | ratio | in one piece |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (name, mtu, has_checksums) in WORK {
         for (buffer, size) in [(256 << 10, "256 KiB"), (1 << 20, "1 MiB"), (4 << 20, "4 MiB")] {
@@ -59,7 +61,14 @@ pub fn compare(rounds: usize) {
 pub fn profile(rounds: usize) {
     let setup = Setup { mtu: 1500, buffer: 1 << 20, has_checksums: true, congestion: Congestion::Unneeded };
     for _ in 0..rounds {
-        println!("{:.2} GB/s", if std::env::var("SMOL").is_ok() { run::<Smol>(&setup, TOTAL, false) } else { run::<Ours<OnePiece>>(&setup, TOTAL, false) } / 1e9);
+        println!(
+            "{:.2} GB/s",
+            if std::env::var("SMOL").is_ok() {
+                run::<Smol>(&setup, TOTAL, false)
+            } else {
+                run::<Ours<OnePiece>>(&setup, TOTAL, false)
+            } / 1e9
+        );
     }
 }
 
