@@ -27,8 +27,8 @@ pub trait Device: Default {
         ttl: u8,
         checksum: Checksum,
     ) -> Self::Packet;
-    /// The segment of a packet for `ip`, and where it is from, if it is undamaged.
-    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)>;
+    /// Hands on the segment of a packet for `ip`, and where it is from, if it is undamaged.
+    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming));
 }
 
 /// A device that gathers a packet from where its pieces lie, as those do that take several buffers for one packet, and
@@ -59,12 +59,16 @@ impl Device for Gathering {
         Pieces { head, head_len: IP_HEADER + len, text: text(segment) }
     }
 
-    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)> {
+    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
         let Pieces { head, head_len, text } = packet;
-        let (source, len) = read_ip_header(&head, ip)?;
-        let head = head.get(IP_HEADER..head_len).filter(|_| len == head_len + text.len())?;
-        let incoming = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum).ok()?;
-        Some((source, incoming))
+        let Some((source, len)) = read_ip_header(&head, ip) else { return };
+        if len != head_len + text.len() {
+            return;
+        }
+        let head = &head[IP_HEADER..head_len];
+        if let Ok(incoming) = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum) {
+            take(source, &incoming);
+        }
     }
 }
 
@@ -129,15 +133,16 @@ impl Device for OnePiece {
         self.current.split_to(IP_HEADER + len).freeze()
     }
 
-    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)> {
-        let (source, len) = read_ip_header(&packet, ip)?;
+    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
+        let Some((source, len)) = read_ip_header(&packet, ip) else { return };
         if len > packet.len() {
-            return None;
+            return;
         }
         packet.truncate(len);
         bytes::Buf::advance(&mut packet, IP_HEADER);
-        let incoming = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum).ok()?;
-        Some((source, incoming))
+        if let Ok(incoming) = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum) {
+            take(source, &incoming);
+        }
     }
 }
 

@@ -79,9 +79,9 @@ impl<D: Device> Host for Ours<D> {
         let now = Instant::from_nanos(now);
         let destination = IpAddr::V4(self.ip);
         for packet in packets.drain(..) {
-            if let Some((source, incoming)) = D::receive(packet, self.ip, self.checksum) {
-                self.endpoint.handle(now, source, destination, &incoming);
-            }
+            D::receive(packet, self.ip, self.checksum, |source, incoming| {
+                self.endpoint.handle(now, source, destination, incoming);
+            });
         }
     }
 
