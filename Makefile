@@ -59,10 +59,11 @@ deny: ## Check licences, sources and advisories of dependencies, where cargo-den
 	  fi; \
 	fi
 
-bench: ## Measure reading a capture of 2 million packets beside tcptrace and tshark
+bench: ## Measure reading a capture of 2 million packets beside tcptrace and tshark, and our TCP beside smoltcp
 	@scripts/setup.sh bench
 	bench/capture.sh $(BENCH_FILE)
 	bench/read.sh $(BENCH_FILE)
+	bench/tcp.sh
 
 # libFuzzer's hooks are unstable flags of the compiler; RUSTC_BOOTSTRAP lets a stable toolchain take them.
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)

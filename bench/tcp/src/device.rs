@@ -19,6 +19,8 @@ const BLOCK: usize = 256 << 10;
 /// How a packet is made and taken apart.
 pub trait Device: Default {
     type Packet;
+    /// Whether it carries bursts whole, as a device with segmentation offload does.
+    const TAKES_BURSTS: bool = false;
     /// Makes a packet of a segment.
     fn send(
         &mut self,
@@ -143,6 +145,29 @@ impl Device for OnePiece {
         if let Ok(incoming) = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum) {
             take(source, &incoming);
         }
+    }
+}
+
+/// A device with segmentation offload: a burst is one packet, whatever the MTU.
+#[derive(Default)]
+pub struct Offload(OnePiece);
+
+impl Device for Offload {
+    type Packet = Bytes;
+    const TAKES_BURSTS: bool = true;
+
+    fn send(
+        &mut self,
+        segment: &Outgoing<'_>,
+        addresses: (Ipv4Addr, Ipv4Addr),
+        ttl: u8,
+        checksum: Checksum,
+    ) -> Bytes {
+        self.0.send(segment, addresses, ttl, checksum)
+    }
+
+    fn receive(packet: Bytes, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming)) {
+        OnePiece::receive(packet, ip, checksum, take);
     }
 }
 

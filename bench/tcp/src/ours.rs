@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use synfin_tcp::{
     Algorithm, Burst, Checksum, Config, ConnectionConfig, ConnectionId, Endpoint, Instant, ListenerId,
-    NoObserver, ReadOutcome,
+    NoObserver, Outgoing, ReadOutcome,
 };
 
 use crate::device::Device;
@@ -92,9 +92,12 @@ impl<D: Device> Host for Ours<D> {
         let mut sink = |burst: &Burst<'_>| {
             let IpAddr::V4(destination) = burst.destination.ip() else { return };
             let addresses = (ip, destination);
-            packets.extend(
-                burst.segments().map(|segment| device.send(&segment, addresses, burst.ttl, checksum)),
-            );
+            let mut send = |segment: &Outgoing<'_>| device.send(segment, addresses, burst.ttl, checksum);
+            if D::TAKES_BURSTS {
+                packets.push_back(send(&burst.whole()));
+            } else {
+                packets.extend(burst.segments().map(|segment| send(&segment)));
+            }
         };
         let mut left = u32::try_from(room).unwrap_or(u32::MAX);
         while left > 0 {

@@ -90,7 +90,7 @@ mod tests {
     const IRS: SeqNumber = SeqNumber(u32::MAX - 1);
 
     fn segment(seq: SeqNumber, window: u16, len: usize, tsval: Option<u32>) -> Incoming {
-        let flags = if len % 2 == 0 { Flags::ACK } else { Flags::ACK | Flags::PSH };
+        let flags = if len.is_multiple_of(2) { Flags::ACK } else { Flags::ACK | Flags::PSH };
         Incoming {
             header: Header { seq, ack: ISS + 1, flags, window, ..Header::default() },
             options: KnownOptions { timestamps: tsval.map(|value| (value, 0)), ..KnownOptions::default() },
