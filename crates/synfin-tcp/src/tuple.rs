@@ -9,12 +9,15 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// standard library.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Tuple {
-    local_ip: u128,
-    remote_ip: u128,
+    local_ip: Bits,
+    remote_ip: Bits,
     local_port: u16,
     remote_port: u16,
     is_ipv6: bool,
 }
+
+/// The bits of an address, upper half first; those of IPv4 are the last ones.
+type Bits = [u64; 2];
 
 impl Tuple {
     pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
@@ -45,20 +48,20 @@ impl Tuple {
         self.is_ipv6
     }
 
-    fn ip(&self, bits: u128) -> IpAddr {
+    fn ip(&self, [upper, lower]: Bits) -> IpAddr {
         if self.is_ipv6 {
-            Ipv6Addr::from_bits(bits).into()
+            Ipv6Addr::from_bits(u128::from(upper) << 64 | u128::from(lower)).into()
         } else {
             // What was put in has no more bits.
-            Ipv4Addr::from_bits(bits as u32).into()
+            Ipv4Addr::from_bits(lower as u32).into()
         }
     }
 }
 
-fn bits(ip: IpAddr) -> u128 {
+fn bits(ip: IpAddr) -> Bits {
     match ip {
-        IpAddr::V4(ip) => ip.to_bits().into(),
-        IpAddr::V6(ip) => ip.to_bits(),
+        IpAddr::V4(ip) => [0, ip.to_bits().into()],
+        IpAddr::V6(ip) => [(ip.to_bits() >> 64) as u64, ip.to_bits() as u64],
     }
 }
 
@@ -67,12 +70,10 @@ impl Hash for Tuple {
         let Self { local_ip, remote_ip, local_port, remote_port, is_ipv6 } = *self;
         let ports = u64::from(local_port) << 16 | u64::from(remote_port) | u64::from(is_ipv6) << 32;
         if is_ipv6 {
-            for ip in [local_ip, remote_ip] {
-                state.write_u64((ip >> 64) as u64);
-                state.write_u64(ip as u64);
-            }
+            local_ip.into_iter().chain(remote_ip).for_each(|half| state.write_u64(half));
         } else {
-            state.write_u64((local_ip << 32 | remote_ip) as u64);
+            let ([_, local], [_, remote]) = (local_ip, remote_ip);
+            state.write_u64(local << 32 | remote);
         }
         state.write_u64(ports);
     }
