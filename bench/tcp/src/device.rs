@@ -173,11 +173,18 @@ impl Device for Offload {
 
 /// Writes an IPv4 header for `len` bytes behind it.
 fn write_ip_header(packet: &mut [u8], (source, destination): (Ipv4Addr, Ipv4Addr), ttl: u8, len: usize) {
-    let total = u16::try_from(IP_HEADER + len).expect("it fits into a packet");
-    packet[..12].copy_from_slice(&[0x45, 0, 0, 0, 0, 0, 0x40, 0, ttl, 6, 0, 0]);
-    packet[2..4].copy_from_slice(&total.to_be_bytes());
-    packet[12..16].copy_from_slice(&source.octets());
-    packet[16..20].copy_from_slice(&destination.octets());
+    let total = u32::try_from(IP_HEADER + len).expect("it fits into a packet");
+    // Word by word, as it is summed up.
+    let words = [
+        0x4500_0000 | total,
+        0x4000,
+        u32::from(ttl) << 24 | 6 << 16,
+        source.to_bits(),
+        destination.to_bits(),
+    ];
+    for (to, word) in packet.chunks_exact_mut(4).zip(words) {
+        to.copy_from_slice(&word.to_be_bytes());
+    }
     let sum = checksum(&packet[..IP_HEADER]);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
