@@ -1,7 +1,7 @@
 # What people type. `make demo` and `make test` need a Rust toolchain and nothing else: they install what is missing.
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= frames pcapng options http endpoints scenario
+FUZZ_TARGETS ?= frames pcapng options http endpoints scenario drill
 BENCH_FILE   ?= target/bench/big.pcap
 
 .NOTPARALLEL:
@@ -62,10 +62,11 @@ deny: ## Check licences, sources and advisories of dependencies, where cargo-den
 checklist: ## Print RFC 9293's requirements, each with the code that does it and the test that shows it
 	@cargo run --quiet --locked -p synfin-tcp --example checklist
 
-bench: ## Measure reading a capture of 2 million packets beside tcptrace and tshark
+bench: ## Measure reading a capture of 2 million packets beside tcptrace and tshark, and our TCP beside smoltcp
 	@scripts/setup.sh bench
 	bench/capture.sh $(BENCH_FILE)
 	bench/read.sh $(BENCH_FILE)
+	bench/tcp.sh
 
 # libFuzzer's hooks are unstable flags of the compiler; RUSTC_BOOTSTRAP lets a stable toolchain take them.
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)

@@ -19,6 +19,8 @@ const BLOCK: usize = 256 << 10;
 /// How a packet is made and taken apart.
 pub trait Device: Default {
     type Packet;
+    /// Whether it carries bursts whole, as a device with segmentation offload does.
+    const TAKES_BURSTS: bool = false;
     /// Makes a packet of a segment.
     fn send(
         &mut self,
@@ -27,8 +29,8 @@ pub trait Device: Default {
         ttl: u8,
         checksum: Checksum,
     ) -> Self::Packet;
-    /// The segment of a packet for `ip`, and where it is from, if it is undamaged.
-    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)>;
+    /// Hands on the segment of a packet for `ip`, and where it is from, if it is undamaged.
+    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming));
 }
 
 /// A device that gathers a packet from where its pieces lie, as those do that take several buffers for one packet, and
@@ -59,12 +61,16 @@ impl Device for Gathering {
         Pieces { head, head_len: IP_HEADER + len, text: text(segment) }
     }
 
-    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)> {
+    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
         let Pieces { head, head_len, text } = packet;
-        let (source, len) = read_ip_header(&head, ip)?;
-        let head = head.get(IP_HEADER..head_len).filter(|_| len == head_len + text.len())?;
-        let incoming = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum).ok()?;
-        Some((source, incoming))
+        let Some((source, len)) = read_ip_header(&head, ip) else { return };
+        if len != head_len + text.len() {
+            return;
+        }
+        let head = &head[IP_HEADER..head_len];
+        if let Ok(incoming) = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum) {
+            take(source, &incoming);
+        }
     }
 }
 
@@ -129,25 +135,56 @@ impl Device for OnePiece {
         self.current.split_to(IP_HEADER + len).freeze()
     }
 
-    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum) -> Option<(IpAddr, Incoming)> {
-        let (source, len) = read_ip_header(&packet, ip)?;
+    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
+        let Some((source, len)) = read_ip_header(&packet, ip) else { return };
         if len > packet.len() {
-            return None;
+            return;
         }
         packet.truncate(len);
         bytes::Buf::advance(&mut packet, IP_HEADER);
-        let incoming = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum).ok()?;
-        Some((source, incoming))
+        if let Ok(incoming) = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum) {
+            take(source, &incoming);
+        }
+    }
+}
+
+/// A device with segmentation offload: a burst is one packet, whatever the MTU.
+#[derive(Default)]
+pub struct Offload(OnePiece);
+
+impl Device for Offload {
+    type Packet = Bytes;
+    const TAKES_BURSTS: bool = true;
+
+    fn send(
+        &mut self,
+        segment: &Outgoing<'_>,
+        addresses: (Ipv4Addr, Ipv4Addr),
+        ttl: u8,
+        checksum: Checksum,
+    ) -> Bytes {
+        self.0.send(segment, addresses, ttl, checksum)
+    }
+
+    fn receive(packet: Bytes, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming)) {
+        OnePiece::receive(packet, ip, checksum, take);
     }
 }
 
 /// Writes an IPv4 header for `len` bytes behind it.
 fn write_ip_header(packet: &mut [u8], (source, destination): (Ipv4Addr, Ipv4Addr), ttl: u8, len: usize) {
-    let total = u16::try_from(IP_HEADER + len).expect("it fits into a packet");
-    packet[..12].copy_from_slice(&[0x45, 0, 0, 0, 0, 0, 0x40, 0, ttl, 6, 0, 0]);
-    packet[2..4].copy_from_slice(&total.to_be_bytes());
-    packet[12..16].copy_from_slice(&source.octets());
-    packet[16..20].copy_from_slice(&destination.octets());
+    let total = u32::try_from(IP_HEADER + len).expect("it fits into a packet");
+    // Word by word, as it is summed up.
+    let words = [
+        0x4500_0000 | total,
+        0x4000,
+        u32::from(ttl) << 24 | 6 << 16,
+        source.to_bits(),
+        destination.to_bits(),
+    ];
+    for (to, word) in packet.chunks_exact_mut(4).zip(words) {
+        to.copy_from_slice(&word.to_be_bytes());
+    }
     let sum = checksum(&packet[..IP_HEADER]);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }

@@ -5,11 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use synfin_tcp::{
-    Burst, Config, ConnectionConfig, Ecn, Endpoint, Incoming, Instant, KeepAlive, KnownOptions,
-    NoObserver,
+    Burst, Config, ConnectionConfig, Ecn, Endpoint, Incoming, Instant, KeepAlive, KnownOptions, NoObserver,
 };
-use synfin_wire::SeqNumber;
 use synfin_wire::tcp::{Flags, Header};
+use synfin_wire::{SeqNumber, State};
 
 use crate::memory;
 use crate::processor_time;
@@ -23,11 +22,14 @@ const SEGMENTS: usize = 200_000;
 
 /// Prints a table.
 pub fn compare() {
-    println!("| idle, established | connections | bytes each | resident each | ns a segment | ns a tick | ns a timer |");
+    println!(
+        "| idle, established | connections | bytes each | resident each | ns a segment | ns a tick | ns a timer |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for count in [1_000, 100_000, 1_000_000] {
         ours(count);
     }
+    records();
     for count in [1_000, 10_000] {
         theirs(count);
     }
@@ -96,6 +98,53 @@ fn ours(count: u32) {
     println!("| synfin-tcp | {count} | {bytes:.0} | {resident:.0} | {segment:.0} | {tick:.0} | {timer:.0} |");
 }
 
+/// What is left of a connection before it is one, and after.
+fn records() {
+    let count = 100_000;
+    let now = Instant::from_nanos(1_000_000_000);
+    let endpoint = || {
+        let config = Config {
+            half_open_limit: count as usize,
+            time_wait_limit: count as usize,
+            ..Config::new([7; 16])
+        };
+        let mut endpoint = Endpoint::new(config, NoObserver);
+        let local = SocketAddr::new(SERVER.into(), PORT);
+        let listener = endpoint.listen(local, 16, None).expect("nobody listens");
+        (endpoint, listener)
+    };
+    let mut ignore = |_: &Burst<'_>| {};
+
+    let before = memory::in_use();
+    let (mut half_open, _) = endpoint();
+    for number in 0..count {
+        let peer = Peer::new(number);
+        half_open.handle(now, peer.ip.into(), SERVER.into(), &peer.syn());
+        half_open.poll_transmit(now, u32::MAX, &mut ignore);
+    }
+    assert_eq!(half_open.states().count(), count as usize);
+    let syn_received = (memory::in_use() - before) as f64 / f64::from(count);
+    drop(half_open);
+
+    let before = memory::in_use();
+    let (mut closed, listener) = endpoint();
+    for number in 0..count {
+        let mut peer = open(&mut closed, now, number);
+        let id = closed.accept(listener).expect("it is open");
+        closed.close(now, id);
+        closed.poll_transmit(now, u32::MAX, &mut ignore);
+        peer.server_nxt += 1;
+        closed.handle(now, peer.ip.into(), SERVER.into(), &peer.fin());
+        closed.poll_transmit(now, u32::MAX, &mut ignore);
+        while closed.poll_event().is_some() {}
+    }
+    assert!(closed.states().all(|(_, _, state)| state == State::TimeWait));
+    assert_eq!(closed.states().count(), count as usize);
+    let time_wait = (memory::in_use() - before) as f64 / f64::from(count);
+    println!("| synfin-tcp, SYN-RECEIVED | {count} | {syn_received:.0} | | | | |");
+    println!("| synfin-tcp, TIME-WAIT | {count} | {time_wait:.0} | | | | |");
+}
+
 /// The other end of a connection, as far as it is needed.
 struct Peer {
     ip: Ipv4Addr,
@@ -105,6 +154,29 @@ struct Peer {
 }
 
 impl Peer {
+    fn new(number: u32) -> Self {
+        let ip = Ipv4Addr::from_bits(0x0b00_0000 + number / 50_000);
+        let port = 10_000 + u16::try_from(number % 50_000).expect("it is a port");
+        Self { ip, port, nxt: SeqNumber(number), server_nxt: SeqNumber(0) }
+    }
+
+    fn syn(&self) -> Incoming {
+        let options = KnownOptions {
+            mss: Some(1460),
+            window_scale: Some(7),
+            sack_permitted: true,
+            timestamps: Some((1, 0)),
+            ..KnownOptions::default()
+        };
+        self.segment(Flags::SYN, SeqNumber(0), options)
+    }
+
+    fn fin(&self) -> Incoming {
+        let timestamps = Some((2, 0));
+        let options = KnownOptions { timestamps, ..KnownOptions::default() };
+        self.segment(Flags::FIN | Flags::ACK, self.server_nxt, options)
+    }
+
     fn segment(&self, flags: Flags, ack: SeqNumber, options: KnownOptions) -> Incoming {
         let header = Header {
             source_port: self.port,
@@ -126,18 +198,9 @@ impl Peer {
 
 /// Opens a connection to the endpoint.
 fn open(endpoint: &mut Endpoint<NoObserver>, now: Instant, number: u32) -> Peer {
-    let ip = Ipv4Addr::from_bits(0x0b00_0000 + number / 50_000);
-    let port = 10_000 + u16::try_from(number % 50_000).expect("it is a port");
-    let mut peer = Peer { ip, port, nxt: SeqNumber(number), server_nxt: SeqNumber(0) };
-    let options = KnownOptions {
-        mss: Some(1460),
-        window_scale: Some(7),
-        sack_permitted: true,
-        timestamps: Some((1, 0)),
-        ..KnownOptions::default()
-    };
-    let (source, destination): (IpAddr, IpAddr) = (ip.into(), SERVER.into());
-    endpoint.handle(now, source, destination, &peer.segment(Flags::SYN, SeqNumber(0), options));
+    let mut peer = Peer::new(number);
+    let (source, destination): (IpAddr, IpAddr) = (peer.ip.into(), SERVER.into());
+    endpoint.handle(now, source, destination, &peer.syn());
     endpoint.poll_transmit(now, u32::MAX, &mut |burst: &Burst<'_>| peer.server_nxt = burst.header.seq + 1);
     peer.nxt += 1;
     endpoint.handle(now, source, destination, &peer.ack());
@@ -147,10 +210,9 @@ fn open(endpoint: &mut Endpoint<NoObserver>, now: Instant, number: u32) -> Peer 
 
 /// smoltcp has buffers for each connection from the start: here 4 KiB for each direction.
 fn theirs(count: u32) {
-    let (allocated, resident) = (memory::in_use(), memory::resident());
+    let allocated = memory::in_use();
     let mut many = smol::Many::open(count, 4096);
     let bytes = (memory::in_use() - allocated) as f64 / f64::from(count);
-    let resident = memory::resident().saturating_sub(resident) as f64 / f64::from(count);
     let segments = 1000;
     let start = processor_time();
     for number in 0..segments {
@@ -163,5 +225,5 @@ fn theirs(count: u32) {
         many.tick();
     }
     let tick = (processor_time() - start) * 1e9 / f64::from(ticks);
-    println!("| smoltcp | {count} | {bytes:.0} | {resident:.0} | {segment:.0} | {tick:.0} | |");
+    println!("| smoltcp | {count} | {bytes:.0} | | {segment:.0} | {tick:.0} | |");
 }

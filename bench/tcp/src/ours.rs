@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use synfin_tcp::{
     Algorithm, Burst, Checksum, Config, ConnectionConfig, ConnectionId, Endpoint, Instant, ListenerId,
-    NoObserver, ReadOutcome,
+    NoObserver, Outgoing, ReadOutcome,
 };
 
 use crate::device::Device;
@@ -79,9 +79,9 @@ impl<D: Device> Host for Ours<D> {
         let now = Instant::from_nanos(now);
         let destination = IpAddr::V4(self.ip);
         for packet in packets.drain(..) {
-            if let Some((source, incoming)) = D::receive(packet, self.ip, self.checksum) {
-                self.endpoint.handle(now, source, destination, &incoming);
-            }
+            D::receive(packet, self.ip, self.checksum, |source, incoming| {
+                self.endpoint.handle(now, source, destination, incoming);
+            });
         }
     }
 
@@ -92,7 +92,12 @@ impl<D: Device> Host for Ours<D> {
         let mut sink = |burst: &Burst<'_>| {
             let IpAddr::V4(destination) = burst.destination.ip() else { return };
             let addresses = (ip, destination);
-            packets.extend(burst.segments().map(|segment| device.send(&segment, addresses, burst.ttl, checksum)));
+            let mut send = |segment: &Outgoing<'_>| device.send(segment, addresses, burst.ttl, checksum);
+            if D::TAKES_BURSTS {
+                packets.push_back(send(&burst.whole()));
+            } else {
+                packets.extend(burst.segments().map(|segment| send(&segment)));
+            }
         };
         let mut left = u32::try_from(room).unwrap_or(u32::MAX);
         while left > 0 {
@@ -123,7 +128,9 @@ impl<D: Device> Host for Ours<D> {
         if let Some(listener) = self.listener {
             self.connection = self.connection.or_else(|| self.endpoint.accept(listener));
         }
-        let Some(connection) = self.connection.and_then(|id| self.endpoint.connection_mut(id)) else { return };
+        let Some(connection) = self.connection.and_then(|id| self.endpoint.connection_mut(id)) else {
+            return;
+        };
         while let ReadOutcome::Data(octets) = connection.read(Instant::from_nanos(now), usize::MAX) {
             check.take(&octets);
         }

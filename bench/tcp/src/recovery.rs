@@ -22,8 +22,10 @@ const LOSSES: [u64; 4] = [0, 10, 50, 100];
 
 /// Measures both with the same seeds, and prints a table.
 pub fn compare(seeds: u64) {
-    println!("| 10 MB, 20 ms one way, {seeds} seeds, median s | loss | synfin-tcp | smoltcp | ratio |");
-    println!("| --- | --- | --- | --- | --- |");
+    println!(
+        "| 10 MB, 20 ms one way, {seeds} seeds, median s | loss | synfin-tcp | smoltcp | ratio | RFC 5348 |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
     let pairs = [
         (Congestion::Cubic, Congestion::Cubic, "CUBIC"),
         (Congestion::Reno, Congestion::Reno, "Reno"),
@@ -34,10 +36,22 @@ pub fn compare(seeds: u64) {
             let setup = |congestion| Setup { mtu: 1500, buffer: 4 << 20, has_checksums: true, congestion };
             let ours = median((0..seeds).map(|seed| run::<Ours<OnePiece>>(&setup(ours), loss, seed)));
             let theirs = median((0..seeds).map(|seed| run::<Smol>(&setup(theirs), loss, seed)));
-            let percent = loss as f64 / 10.0;
-            println!("| {name} | {percent} % | {ours:.2} | {theirs:.2} | {:.1} |", theirs / ours);
+            let (percent, ratio) = (loss as f64 / 10.0, theirs / ours);
+            let theory = theory(loss as f64 / 1000.0);
+            println!("| {name} | {percent} % | {ours:.2} | {theirs:.2} | {ratio:.1} | {theory} |");
         }
     }
+}
+
+/// Seconds that Reno takes by the equation of RFC 5348 section 3.1, at a loss of `p`, with a timeout of one second.
+fn theory(p: f64) -> String {
+    if p == 0.0 {
+        return String::new();
+    }
+    let round_trip = 2.0 * DELAY_NS as f64 / 1e9;
+    let in_recovery = round_trip * (2.0 * p / 3.0).sqrt();
+    let in_timeouts = (3.0 * (3.0 * p / 8.0).sqrt()).min(1.0) * p * (1.0 + 32.0 * p * p);
+    format!("{:.0}", TOTAL as f64 / 1460.0 * (in_recovery + in_timeouts))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

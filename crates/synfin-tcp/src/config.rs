@@ -39,7 +39,8 @@ pub enum SynCookies {
 pub struct ConnectionConfig {
     /// Largest IP packet that the path is assumed to take, in bytes; what ICMP says makes it smaller (RFC 1191, 8201).
     pub mtu: u32,
-    /// Most octets that [`Connection::write`](crate::Connection::write) queues. At most 1 GiB counts.
+    /// Most octets that [`Connection::write`](crate::Connection::write) queues. At most 1 GiB counts. It is a bound, and
+    /// costs nothing that is not written; what is on its way counts too, so that it bounds the rate on a long path.
     pub send_buffer: u32,
     /// RCV.BUFF at the start, in octets.
     pub receive_buffer: u32,
@@ -184,7 +185,7 @@ impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
             mtu: 1500,
-            send_buffer: 1 << 20,
+            send_buffer: 4 << 20,
             receive_buffer: 128 << 10,
             receive_buffer_max: 6 << 20,
             window_scaling: true,

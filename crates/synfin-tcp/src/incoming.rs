@@ -77,6 +77,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
+    #[inline]
     pub fn parse(
         bytes: &Bytes,
         source: IpAddr,
@@ -98,6 +99,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
+    #[inline]
     pub fn from_parts(
         head: &[u8],
         text: Bytes,

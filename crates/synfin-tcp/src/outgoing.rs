@@ -71,6 +71,13 @@ impl<'a> Burst<'a> {
         self.payload.len().div_ceil(self.segment_size.max(1)).max(1)
     }
 
+    /// All of it as one segment, for a device with segmentation offload, or a link that carries it whole.
+    #[must_use]
+    pub fn whole(&self) -> Outgoing<'a> {
+        let Self { source, destination, header, options, payload, ecn, .. } = *self;
+        Outgoing { source, destination, header, options, payload, ecn }
+    }
+
     /// The segments, one by one.
     pub fn segments(&self) -> impl Iterator<Item = Outgoing<'a>> + use<'a> {
         let burst = *self;

@@ -43,13 +43,16 @@ impl<O: Observer + Clone> Endpoint<O> {
             self.counters.not_unicast += 1;
             return Handled::Dropped;
         }
-        let local = SocketAddr::new(destination, segment.header.destination_port);
-        let remote = SocketAddr::new(source, segment.header.source_port);
-        match self.slot(&Tuple::new(local, remote)) {
+        let (local_port, remote_port) = (segment.header.destination_port, segment.header.source_port);
+        match self.slot(&Tuple::of(destination, local_port, source, remote_port)) {
             Some(Slot::Connection(key)) => self.handle_connection(now, key, segment),
             Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, segment),
             Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, segment),
-            None => self.handle_unknown(now, local, remote, segment),
+            None => {
+                let local = SocketAddr::new(destination, local_port);
+                let remote = SocketAddr::new(source, remote_port);
+                self.handle_unknown(now, local, remote, segment)
+            }
         }
     }
 

@@ -39,6 +39,9 @@ pub(crate) struct Wheel<T> {
     levels: Vec<Level>,
     /// The tick up to which everything has come due.
     now: u64,
+    /// How often a deadline was put into a slot.
+    #[cfg(test)]
+    links: usize,
 }
 
 impl<T: Copy> Wheel<T> {
@@ -47,7 +50,13 @@ impl<T: Copy> Wheel<T> {
     pub(crate) const NODE_SIZE: usize = Slab::<Node<T>>::SLOT_SIZE;
 
     pub(crate) fn new() -> Self {
-        Self { nodes: Slab::new(), levels: vec![Level { occupied: 0, heads: [None; SLOTS] }; LEVELS], now: 0 }
+        Self {
+            nodes: Slab::new(),
+            levels: vec![Level { occupied: 0, heads: [None; SLOTS] }; LEVELS],
+            now: 0,
+            #[cfg(test)]
+            links: 0,
+        }
     }
 
     /// Room for the deadline of an owner.
@@ -158,6 +167,10 @@ impl<T: Copy> Wheel<T> {
     }
 
     fn link(&mut self, key: TimerKey, deadline: Instant) {
+        #[cfg(test)]
+        {
+            self.links += 1;
+        }
         // What is past is due in the current tick; what is beyond the horizon comes round again.
         let horizon = 1u64 << (SLOT_BITS * LEVELS as u32 - 1);
         let tick = (deadline.as_nanos() >> TICK_BITS).clamp(self.now, self.now + horizon);
@@ -204,6 +217,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// However many there are, a deadline is put into a slot when it is set, and then once a level at most until it
+    /// comes due.
+    #[test]
+    fn each_costs_the_same_among_many() {
+        let mut wheel = Wheel::new();
+        let count = 100_000u64;
+        for i in 0..count {
+            let key = wheel.add(i).unwrap();
+            wheel.schedule(key, Some(Instant::from_nanos((i * 7_919_000_003) % 7_200_000_000_000)));
+            assert_eq!(wheel.links, i as usize + 1, "the others stay where they are");
+        }
+        let mut due = 0;
+        while wheel.pop_expired(Instant::from_nanos(7_200_000_000_000)).is_some() {
+            due += 1;
+        }
+        assert_eq!(due, count);
+        assert!(wheel.links <= count as usize * LEVELS, "{}", wheel.links);
+    }
 
     proptest! {
         /// Against a plain map: everything comes due at its time and not before, whatever is moved or cancelled.

@@ -149,6 +149,18 @@ fn the_receive_window_grows_with_the_path() {
     assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
+/// A long and fast path, with the defaults: 100 Mbit/s and 100 ms hold 1.25 MB. Both buffers have to follow for the
+/// path to be full but for the seconds of the start.
+#[test]
+fn a_long_fast_path_is_filled() {
+    let mut world =
+        World::new(ConnectionConfig::default(), ConnectionConfig::default(), Duration::from_millis(50));
+    world.a_to_b.rate = Some(12_500_000);
+    let took = send_all(&mut world, 50_000_000);
+    // 4.14 s at line rate, headers included.
+    assert!(took < Duration::from_millis(5200), "{took:?}");
+}
+
 /// The time of repair is that of the theory: at a loss of p, Reno moves about 1.22·MSS/(RTT·sqrt(p)) octets a second
 /// (RFC 5348 section 3.1 without timeouts): with 1 % of 10 MB at 20 ms, 11.3 seconds.
 #[test]

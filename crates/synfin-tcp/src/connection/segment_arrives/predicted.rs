@@ -67,3 +67,110 @@ impl<O: Observer> Connection<O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use synfin_wire::tcp::Header;
+    use synfin_wire::{SeqNumber, SocketId};
+
+    use super::*;
+    use crate::config::ConnectionConfig;
+    use crate::connection::{Beginning, Handshake};
+    use crate::incoming::{Ecn, KnownOptions};
+    use crate::observer::NoObserver;
+    use crate::options::Agreed;
+    use crate::outgoing::Burst;
+
+    const ISS: SeqNumber = SeqNumber(u32::MAX - 3);
+    const IRS: SeqNumber = SeqNumber(u32::MAX - 1);
+
+    fn segment(seq: SeqNumber, window: u16, len: usize, tsval: Option<u32>) -> Incoming {
+        let flags = if len.is_multiple_of(2) { Flags::ACK } else { Flags::ACK | Flags::PSH };
+        Incoming {
+            header: Header { seq, ack: ISS + 1, flags, window, ..Header::default() },
+            options: KnownOptions { timestamps: tsval.map(|value| (value, 0)), ..KnownOptions::default() },
+            payload: Bytes::from(vec![7; len]),
+            ecn: Ecn::NotEct,
+        }
+    }
+
+    fn established(timestamps: bool) -> Connection<NoObserver> {
+        let config = ConnectionConfig { receive_buffer: 5000, timestamps, ..ConnectionConfig::default() };
+        let clock = TimestampClock::new(0);
+        let mut agreed = Agreed::hoped(&config, clock, false);
+        let now = Instant::from_nanos(1_000_000_000);
+        let offer =
+            KnownOptions { timestamps: Some((100, 0)), sack_permitted: true, ..KnownOptions::default() };
+        agreed.settle(now, &offer, false);
+        let beginning = Beginning {
+            socket: SocketId { namespace: 0, cookie: 1 },
+            local: SocketAddr::from(([10, 0, 0, 1], 1)),
+            remote: SocketAddr::from(([10, 0, 0, 2], 2)),
+            iss: ISS,
+            clock,
+            mtu: 1500,
+            config: Arc::new(config),
+            observer: NoObserver,
+        };
+        let handshake = Handshake { irs: IRS, agreed, wnd: 1000, syn_sent_at: now, syn_retransmissions: 0 };
+        let mut connection = Connection::from_listen(now, beginning, &handshake);
+        connection.on_segments(now, [&segment(IRS + 1, 1000, 0, Some(100))]);
+        assert_eq!(connection.state(), State::Established);
+        connection
+    }
+
+    fn everything(c: &Connection<NoObserver>) -> String {
+        format!("{c:?} {:?} {:?} {:?} {:?} {}", c.agreed, c.pending, c.events, c.last_received, c.attempts)
+    }
+
+    proptest! {
+        /// Whatever arrives, in order or not, of the usual window or another, early or late by its timestamp, whether
+        /// it is read and acknowledged in between or not: with prediction or by the steps alone, all is the same.
+        #[test]
+        fn it_comes_to_the_same_as_the_steps(
+            timestamps: bool,
+            arrivals in proptest::collection::vec(
+                (prop_oneof![8 => Just(0i32), 1 => -2000..3000], 1usize..1448, 0u8..12, 99u32..102, any::<[bool; 2]>()),
+                1..60,
+            ),
+        ) {
+            let (mut short, mut long) = (established(timestamps), established(timestamps));
+            let mut now = Instant::from_nanos(1_000_000_000);
+            for (offset, len, window, tsval, [reads, answers]) in arrivals {
+                now = now + core::time::Duration::from_millis(1);
+                let seq = SeqNumber(long.rcv.nxt.0.wrapping_add_signed(offset));
+                let window = if window == 0 { 900 } else { 1000 };
+                let segment = segment(seq, window, len, timestamps.then_some(tsval));
+                short.segment_arrives(now, &segment);
+                long.other_states(now, &segment);
+                long.settle_timers(now);
+                prop_assert_eq!(everything(&short), everything(&long));
+                if reads {
+                    prop_assert_eq!(short.read(now, usize::MAX), long.read(now, usize::MAX));
+                }
+                if answers {
+                    let mut sent = [Vec::new(), Vec::new()];
+                    for (c, sent) in [&mut short, &mut long].into_iter().zip(&mut sent) {
+                        c.poll_transmit(now, 10, &mut |burst: &Burst<'_>| sent.push((burst.header, burst.options)));
+                    }
+                    prop_assert_eq!(&sent[0], &sent[1]);
+                }
+            }
+        }
+    }
+
+    /// Most of what arrives in order is predicted.
+    #[test]
+    fn text_in_order_is_predicted() {
+        let mut c = established(true);
+        assert!(
+            c.may_take_predicted(Instant::from_nanos(2_000_000_000), &segment(IRS + 1, 1000, 100, Some(100)))
+        );
+        assert_eq!(c.rcv.nxt, IRS + 101);
+    }
+}
