@@ -241,7 +241,8 @@ pub(crate) struct LinkArgs {
     synfin drill handshake.pkt                        one script\n  \
     synfin drill scripts/                             all *.pkt files below a folder\n  \
     synfin drill -v scripts/rfc9293                   every packet and call, with its time\n  \
-    synfin drill --profile linux tcp/                 scripts that take Linux's values for granted\n\n\
+    synfin drill --profile linux tcp/                 scripts that take Linux's values for granted\n  \
+    sudo synfin drill --against linux scripts/        where Linux does otherwise, and why\n\n\
     A script that needs what is not there is unsupported, and never passed. docs/drill.md says what there is.\n\n\
     Exit status: 0 none failed, 1 some failed, 2 an error.")]
 pub(crate) struct DrillArgs {
@@ -251,6 +252,10 @@ pub(crate) struct DrillArgs {
     /// What scripts take for granted of the host; without it, what a script says itself (// profile: linux), or rfc
     #[arg(long, value_enum)]
     pub(crate) profile: Option<ProfileArg>,
+    /// Run the scripts against the Linux kernel too, through a TUN device in real time, and say where the two differ
+    #[cfg(feature = "kernel")]
+    #[arg(long, value_enum)]
+    pub(crate) against: Option<Against>,
     /// Fail also where a packet comes out at the end that no line expects, and compare TS ecr
     #[arg(long)]
     pub(crate) strict: bool,
@@ -270,6 +275,13 @@ pub(crate) enum ProfileArg {
     /// Nothing beyond the RFCs
     Rfc,
     /// Linux's buffers, windows, timeouts and acknowledgements
+    Linux,
+}
+
+#[cfg(feature = "kernel")]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Against {
+    /// This machine's kernel: takes root
     Linux,
 }
 

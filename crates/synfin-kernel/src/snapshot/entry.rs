@@ -92,6 +92,20 @@ pub struct TcpInfo {
     pub unacked: u32,
     /// Timeouts in a row.
     pub timeouts: u8,
+    /// What congestion control is about: 0 open, 1 disorder, 2 window reduced, 3 recovery, 4 loss.
+    pub congestion_state: u8,
+    /// `TCPI_OPT_…`: 1 timestamps, 2 SACK, 4 window scale, 8 ECN.
+    pub options: u8,
+    /// Scale of the peer's windows, and of this side's.
+    pub window_scale: (u8, u8),
+    /// Segments that the peer reported beyond `snd.una`.
+    pub sacked: u32,
+    /// Segments held to be lost.
+    pub lost: u32,
+    /// Path MTU in bytes.
+    pub mtu: u32,
+    /// Bytes that were written and not sent.
+    pub not_sent: u32,
 }
 
 /// `struct inet_diag_req_v2`.
@@ -176,6 +190,13 @@ fn tcp_info(bytes: &[u8]) -> Option<TcpInfo> {
         ssthresh: word(76),
         unacked: word(24),
         timeouts: u8_at(bytes, 2)?,
+        congestion_state: u8_at(bytes, 1)?,
+        options: u8_at(bytes, 5)?,
+        window_scale: (u8_at(bytes, 6)? & 15, u8_at(bytes, 6)? >> 4),
+        sacked: word(28),
+        lost: word(32),
+        mtu: word(60),
+        not_sent: word(144),
     })
 }
 

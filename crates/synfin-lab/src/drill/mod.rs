@@ -45,6 +45,7 @@ pub use self::calls::{
     Descriptor, Given, How, MessageFlags, Octets, OptionValue, Request, Returned, SocketOption, SystemCall,
 };
 pub use self::errno::Errno;
+pub use self::names::state_number;
 pub use self::parser::SCRIPT_MAX;
 pub use self::place::{Place, ScriptError};
 pub use self::profile::Profile;
@@ -59,6 +60,7 @@ pub use self::sockets::Addresses;
 pub use self::stack::{At, Stack, Stop};
 pub use self::sysctl::Setting;
 pub use self::verdict::{Failure, Unsupported, Verdict};
+pub use self::wire::pattern;
 
 /// Why a script could not be run.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

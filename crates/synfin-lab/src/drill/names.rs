@@ -1,5 +1,7 @@
 //! Constants by name, with Linux's values.
 
+use synfin_wire::State;
+
 use super::calls::SocketOption;
 
 pub(crate) const O_NONBLOCK: i64 = 0x800;
@@ -82,4 +84,22 @@ const OPTIONS: [(&str, SocketOption); 22] = [
 /// An option of a socket.
 pub(crate) fn socket_option(name: &str) -> Option<SocketOption> {
     OPTIONS.iter().find(|(known, _)| *known == name).map(|(_, option)| *option)
+}
+
+/// Linux's numbers of the states (net/tcp_states.h).
+#[must_use]
+pub fn state_number(state: State) -> i128 {
+    match state {
+        State::Established => 1,
+        State::SynSent => 2,
+        State::SynReceived => 3,
+        State::FinWait1 => 4,
+        State::FinWait2 => 5,
+        State::TimeWait => 6,
+        State::Closed => 7,
+        State::CloseWait => 8,
+        State::LastAck => 9,
+        State::Listen => 10,
+        State::Closing => 11,
+    }
 }

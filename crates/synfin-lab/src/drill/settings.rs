@@ -16,6 +16,9 @@ pub struct Settings {
     /// Whether a packet that no line expects is a failure also where packetdrill would not look at it any more, and
     /// TS ecr is compared.
     pub is_strict: bool,
+    /// Whether time is that of a clock, which no event meets exactly: then the tolerance is packetdrill's 12.5 % of the
+    /// time since the event before, and no less than 10 ms, unless a script says otherwise.
+    pub is_real_time: bool,
 }
 
 /// How one script is run.
@@ -42,6 +45,9 @@ pub struct Plan {
 /// packetdrill's own default: 4 ms.
 const TOLERANCE: Duration = Duration::from_millis(4);
 
+/// On a clock: what a machine with other work to do needs.
+const TOLERANCE_REAL: Duration = Duration::from_millis(10);
+
 /// Addresses of the private and the documentation ranges (RFC 1918, 4193, 5737, 3849).
 const LOCAL_V4: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
 const REMOTE_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -50,6 +56,13 @@ const REMOTE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 /// The usual port on both sides.
 const PORT: u16 = 8080;
+
+impl Plan {
+    /// What a script asks for, unless a clock cannot do it.
+    fn least_tolerance(&self, asked: Duration) -> Duration {
+        if self.tolerance == TOLERANCE_REAL { asked.max(TOLERANCE_REAL) } else { asked }
+    }
+}
 
 /// A plan, or why there is none.
 pub(crate) enum Planned {
@@ -68,8 +81,8 @@ impl Script {
                 connect_port: PORT,
             },
             mtu: 1500,
-            tolerance: TOLERANCE,
-            tolerance_parts: 0,
+            tolerance: if settings.is_real_time { TOLERANCE_REAL } else { TOLERANCE },
+            tolerance_parts: if settings.is_real_time { 1250 } else { 0 },
             tick: None,
             has_strict_segments: false,
             is_mapped: false,
@@ -96,7 +109,7 @@ impl Script {
                     _ => return Err(wrong("expected ipv4, ipv6 or ipv4-mapped-ipv6")),
                 },
                 "mtu" => plan.mtu = u32::try_from(small(65_535)?.max(68)).unwrap_or(1500),
-                "tolerance_usecs" => plan.tolerance = Duration::from_micros(number()?),
+                "tolerance_usecs" => plan.tolerance = plan.least_tolerance(Duration::from_micros(number()?)),
                 "tolerance_percent" => {
                     let percent: f64 = value.parse().map_err(|_| wrong("expected a number"))?;
                     let parts = (percent * 100.0).clamp(0.0, 1_000_000.0);

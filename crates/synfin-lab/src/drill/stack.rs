@@ -14,6 +14,20 @@ pub trait Stack {
     /// What time it is.
     fn now_ns(&self) -> u64;
 
+    /// How long to wait, in nanoseconds, for a packet that is late, to be able to say when it came.
+    fn patience_ns(&self) -> u64 {
+        300_000_000_000
+    }
+
+    /// What was to happen at this time happens now. On a clock it may be late: then the script's time stands still until
+    /// it has caught up, so that what follows is measured from what has happened.
+    fn catch_up(&mut self, _at_ns: u64) {}
+
+    /// The longest script that it runs, in nanoseconds, by the times that the script names; `None`: any.
+    fn longest_ns(&self) -> Option<u64> {
+        None
+    }
+
     /// Lets time go on to `until_ns`, and no further than to the first packet that comes out, or to the return of the
     /// call that blocks.
     ///

@@ -171,8 +171,9 @@ pub(crate) fn octet(offset: u64) -> u8 {
     u8::try_from(offset % 251).unwrap_or_default()
 }
 
-/// Octets of the pattern.
-pub(crate) fn pattern(offset: u64, len: usize) -> Bytes {
+/// Octets of the pattern that stands for `...` where something is written, from a place in the stream on.
+#[must_use]
+pub fn pattern(offset: u64, len: usize) -> Bytes {
     (offset..).take(len).map(octet).collect::<Vec<_>>().into()
 }
 

@@ -1,12 +1,14 @@
 //! `synfin drill`: packetdrill scripts against our own TCP.
 
+#[cfg(feature = "kernel")]
+mod linux;
 mod report;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use synfin_lab::drill::{self, Profile, Script, Settings};
+use synfin_lab::drill::{self, Profile, Script, Settings, Verdict};
 
 use self::report::Report;
 use crate::Outcome;
@@ -24,24 +26,84 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome, Failure> {
             ProfileArg::Linux => Profile::Linux,
         }),
         is_strict: args.strict,
+        is_real_time: false,
     };
     let mut report = Report::new(args);
+    let mut run = Vec::new();
     for path in &scripts {
         match drilled(path, &settings) {
-            Ok((script, verdict)) => report.on_verdict(&script, &verdict)?,
+            Ok((script, verdict)) => {
+                report.on_verdict(&script, &verdict)?;
+                run.push((script, verdict));
+            }
             Err(failure) => report.on_error(path, &failure)?,
         }
+    }
+    #[cfg(feature = "kernel")]
+    if args.against.is_some() {
+        beside_linux(&run, &settings, &mut report)?;
     }
     report.finish()
 }
 
-fn drilled(path: &Path, settings: &Settings) -> Result<(Script, drill::Verdict), Failure> {
+fn drilled(path: &Path, settings: &Settings) -> Result<(Script, Verdict), Failure> {
     let name = path.display().to_string();
     let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
     let text = String::from_utf8(bytes).map_err(|_| anyhow!("cannot read {name}: it is no text"))?;
-    let script = Script::parse(&name, &text).context("cannot understand a script")?;
+    let script = Script::parse(&name, &text)?;
     let verdict = drill::run(&script, settings).with_context(|| format!("cannot run {name}"))?;
     Ok((script, verdict))
+}
+
+/// Scripts that run against the kernel at one time: they wait more than they work.
+#[cfg(feature = "kernel")]
+const AT_ONE_TIME: usize = 4;
+
+/// Runs the same scripts against the kernel, and tells in their order how they went there.
+#[cfg(feature = "kernel")]
+fn beside_linux(
+    scripts: &[(Script, Verdict)],
+    settings: &Settings,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let (sender, receiver) = channel();
+        for _ in 0..AT_ONE_TIME.min(scripts.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                while let Some((index, (script, _))) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, scripts.get(at)?)))
+                {
+                    if sender.send((index, linux::run(script, settings))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut done = std::collections::BTreeMap::new();
+        for (index, (script, ours)) in scripts.iter().enumerate() {
+            while !done.contains_key(&index)
+                && let Ok((at, ran)) = receiver.recv()
+            {
+                done.insert(at, ran);
+            }
+            match done.remove(&index) {
+                Some(Ok(theirs)) => report.on_linux(script, ours, &theirs)?,
+                // What fails for one fails for all: the machine does not let us.
+                Some(Err(failure)) => {
+                    next.store(usize::MAX / 2, Ordering::Relaxed);
+                    return Err(failure);
+                }
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The files that are meant, in the order of the arguments, and within folders by name.

@@ -34,6 +34,12 @@ pub(crate) fn run(script: &Script, plan: &Plan, stack: &mut dyn Stack) -> Result
         Ok(steps) => steps,
         Err(unsupported) => return Ok(Verdict::Unsupported(unsupported)),
     };
+    if let Some(longest_ns) = stack.longest_ns()
+        && let Some(place) = beyond(script, longest_ns)
+    {
+        let what = format!("a script of more than {} s", longest_ns / 1_000_000_000);
+        return Ok(Verdict::Unsupported(Unsupported { place, what }));
+    }
     let mut runner = Runner::new(script, plan, stack);
     let walked = runner.walk(&steps);
     match walked {
@@ -86,6 +92,23 @@ fn prepare<'a>(script: &'a Script, plan: &Plan) -> Result<Vec<Step<'a>>, Unsuppo
         steps.push(Step { event, call });
     }
     Ok(steps)
+}
+
+/// Where the times of a script go beyond a time.
+fn beyond(script: &Script, longest_ns: u64) -> Option<Place> {
+    let mut at_ns = 0u64;
+    script.events.iter().find_map(|event| {
+        at_ns = match event.when {
+            When::At(time) | When::Between(time, _) => nanos(time),
+            When::After(time) | When::AfterBetween(time, _) => at_ns.saturating_add(nanos(time)),
+            When::Any | When::Now => at_ns,
+        };
+        let end_ns = match &event.what {
+            What::Call(call) => call.end.map(nanos).unwrap_or_default(),
+            _ => 0,
+        };
+        (at_ns.max(end_ns) > longest_ns).then_some(event.place)
+    })
 }
 
 /// Why a script ends before its end.
@@ -215,6 +238,7 @@ impl<'a> Runner<'a> {
             _ => self.base_ns,
         };
         self.run_to(at_ns)?;
+        self.stack.catch_up(at_ns);
         self.base_ns = at_ns;
         Ok(at_ns)
     }

@@ -12,9 +12,6 @@ use crate::drill::script::{Content, IpFields, Packet, Tcp, When};
 use crate::drill::stack::Stop;
 use crate::drill::wire::{self, Seen};
 
-/// How long is waited for a packet that does not come, in nanoseconds, to be able to say when it came.
-const PATIENCE_NS: u64 = 300_000_000_000;
-
 impl Runner<'_> {
     /// A packet goes in.
     pub(super) fn inject(&mut self, packet: &Packet) -> Result<(), End> {
@@ -147,7 +144,7 @@ impl Runner<'_> {
     /// line can name, are passed over, as packetdrill does.
     fn next_seen(&mut self, packet: &Packet, to_ns: Option<u64>) -> Result<(usize, Seen), End> {
         let now_ns = self.stack.now_ns();
-        let until_ns = to_ns.unwrap_or(now_ns).max(now_ns).saturating_add(PATIENCE_NS);
+        let until_ns = to_ns.unwrap_or(now_ns).max(now_ns).saturating_add(self.stack.patience_ns());
         loop {
             while let Some(seen) = self.unseen.pop_front() {
                 let ports = Ports { local: seen.source.port(), remote: seen.destination.port() };

@@ -3,11 +3,10 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use synfin_tcp::Info;
-use synfin_wire::State;
-
 use super::{Kind, Sockets};
+use crate::drill::names::state_number;
 use crate::drill::stack::Stop;
+use synfin_tcp::Info;
 
 /// `TCP_INFINITE_SSTHRESH`: no threshold yet.
 const NO_THRESHOLD: i128 = 0x7fff_ffff;
@@ -55,7 +54,7 @@ fn variables(info: &Info) -> BTreeMap<&'static str, i128> {
         octets => i128::from(octets / mss),
     };
     let mut list = BTreeMap::from([
-        ("tcpi_state", state(variables.state)),
+        ("tcpi_state", state_number(variables.state)),
         ("tcpi_ca_state", i128::from(info.congestion_state as u8)),
         ("tcpi_options", options),
         ("tcpi_snd_wscale", info.window_scale.0.into()),
@@ -80,21 +79,4 @@ fn variables(info: &Info) -> BTreeMap<&'static str, i128> {
         list.insert("tcpi_delivery_rate_app_limited", is_limited.into());
     }
     list
-}
-
-/// Linux's numbers of the states (net/tcp_states.h).
-fn state(state: State) -> i128 {
-    match state {
-        State::Established => 1,
-        State::SynSent => 2,
-        State::SynReceived => 3,
-        State::FinWait1 => 4,
-        State::FinWait2 => 5,
-        State::TimeWait => 6,
-        State::Closed => 7,
-        State::CloseWait => 8,
-        State::LastAck => 9,
-        State::Listen => 10,
-        State::Closing => 11,
-    }
 }

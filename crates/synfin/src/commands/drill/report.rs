@@ -17,11 +17,26 @@ pub(super) struct Report<'a> {
     failed: u64,
     unsupported: u64,
     errors: u64,
+    linux: Option<Linux>,
+}
+
+/// How scripts went on Linux.
+#[derive(Clone, Copy, Default, Serialize)]
+struct Linux {
+    passed: u64,
+    failed: u64,
+    unsupported: u64,
+    /// Scripts that passed here and failed there.
+    differ: u64,
+    /// Of these, those that say why.
+    explained: u64,
+    /// Scripts that say why Linux differs, where it does not.
+    stale: u64,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(args: &'a DrillArgs) -> Self {
-        Self { args, passed: 0, failed: 0, unsupported: 0, errors: 0 }
+        Self { args, passed: 0, failed: 0, unsupported: 0, errors: 0, linux: None }
     }
 
     pub(super) fn on_verdict(&mut self, script: &Script, verdict: &Verdict) -> Result<(), Failure> {
@@ -35,6 +50,63 @@ impl<'a> Report<'a> {
             DrillFormat::Json => line(&Line::of(script, verdict))?,
         };
         print(&text)
+    }
+
+    /// How a script went on Linux that has gone so here.
+    #[cfg(feature = "kernel")]
+    pub(super) fn on_linux(
+        &mut self,
+        script: &Script,
+        ours: &Verdict,
+        theirs: &Verdict,
+    ) -> Result<(), Failure> {
+        let linux = self.linux.get_or_insert_default();
+        let differs = *ours == Verdict::Passed && matches!(theirs, Verdict::Failed(_));
+        let has_reason = !script.linux_differs.is_empty();
+        match theirs {
+            Verdict::Passed => linux.passed += 1,
+            Verdict::Failed(_) => linux.failed += 1,
+            _ => linux.unsupported += 1,
+        }
+        linux.differ += u64::from(differs);
+        linux.explained += u64::from(differs && has_reason);
+        linux.stale += u64::from(*theirs == Verdict::Passed && has_reason);
+        let text = match self.args.format {
+            DrillFormat::Json => {
+                let why = script.linux_differs.as_slice();
+                line(&Line { against: Some("linux"), why, ..Line::of(script, theirs) })?
+            }
+            DrillFormat::Text => self.beside(script, differs, theirs),
+        };
+        print(&text)
+    }
+
+    #[cfg(feature = "kernel")]
+    fn beside(&self, script: &Script, differs: bool, theirs: &Verdict) -> String {
+        match theirs {
+            Verdict::Failed(_) => {
+                let text = self.text(script, theirs);
+                let word = if differs { "Linux differs" } else { "Linux failed " };
+                let mut text = text.replacen("failed       ", &format!("{word}  "), 1);
+                match script.linux_differs.as_slice() {
+                    [] if differs => text += "    because  nobody has written down why\n",
+                    reasons => {
+                        for reason in reasons {
+                            text += &format!("    because  {reason}\n");
+                        }
+                    }
+                }
+                text
+            }
+            Verdict::Passed if !script.linux_differs.is_empty() => {
+                format!("Linux passed   {}, though it says why it would not\n", script.name)
+            }
+            Verdict::Passed if self.args.verbose => format!("Linux passed   {}\n", script.name),
+            Verdict::Unsupported(_) if !self.args.quiet => {
+                format!("Linux: {}", self.text(script, theirs))
+            }
+            _ => String::new(),
+        }
     }
 
     /// A script that could not be read, or not be run.
@@ -54,14 +126,23 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn finish(self) -> Result<Outcome, Failure> {
-        let Self { args, passed, failed, unsupported, errors } = self;
+        let Self { args, passed, failed, unsupported, errors, linux } = self;
         print(&match args.format {
-            DrillFormat::Text => format!("{passed} passed, {failed} failed, {unsupported} unsupported\n"),
+            DrillFormat::Text => {
+                let mut text = format!("{passed} passed, {failed} failed, {unsupported} unsupported\n");
+                if let Some(Linux { passed, failed, unsupported, differ, explained, stale }) = linux {
+                    text += &format!("Linux: {passed} passed, {failed} failed, {unsupported} unsupported\n");
+                    text += &format!("{differ} differ, {explained} of them with a written reason");
+                    text += &if stale == 0 { "\n".into() } else { format!("; {stale} say why and do not\n") };
+                }
+                text
+            }
             DrillFormat::Json => {
-                line(&Summary { v: 1, r#type: "summary", passed, failed, unsupported, errors })?
+                line(&Summary { v: 1, r#type: "summary", passed, failed, unsupported, errors, linux })?
             }
         })?;
-        Ok(match (errors, failed) {
+        let unexplained = linux.map_or(0, |linux| linux.differ - linux.explained);
+        Ok(match (errors, failed + unexplained) {
             (0, 0) => Outcome::Fine,
             (0, _) => Outcome::Nothing,
             _ => Outcome::Status(2),
@@ -98,6 +179,8 @@ struct Line<'a> {
     v: u8,
     r#type: &'static str,
     script: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<&'static str>,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
@@ -109,6 +192,9 @@ struct Line<'a> {
     came: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     history: &'a [String],
+    /// Why Linux differs, as the script says.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    why: &'a [String],
 }
 
 /// The last line.
@@ -120,6 +206,8 @@ struct Summary {
     failed: u64,
     unsupported: u64,
     errors: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linux: Option<Linux>,
 }
 
 impl Default for Line<'_> {
@@ -128,12 +216,14 @@ impl Default for Line<'_> {
             v: 1,
             r#type: "drill",
             script: "",
+            against: None,
             verdict: "",
             line: None,
             what: None,
             expected: None,
             came: None,
             history: &[],
+            why: &[],
         }
     }
 }
