@@ -30,9 +30,7 @@ impl Receiver {
     // RFC 9293 MUST-39: receiver SWS avoidance; SHLD-14: the right edge never moves to the left.
     pub(crate) fn update_window(&mut self, mss: u32) {
         if self.reduction() >= mss.min(self.buffer / 2).max(1) {
-            // What the field cannot say is not offered.
-            let most = self.nxt + ((u32::from(u16::MAX)) << self.shift);
-            self.edge = self.edge.later((self.user + self.buffer).earlier(most));
+            self.edge = self.edge.later(self.farthest_edge());
         }
     }
 
@@ -46,6 +44,12 @@ impl Receiver {
 
     /// RCV.BUFF - RCV.USER - RCV.WND: space that is there but not offered.
     fn reduction(&self) -> u32 {
-        u32::try_from((self.user + self.buffer).distance_from(self.edge)).unwrap_or_default()
+        u32::try_from(self.farthest_edge().distance_from(self.edge)).unwrap_or_default()
+    }
+
+    /// How far the right edge could stand. What the field cannot say is not offered.
+    fn farthest_edge(&self) -> SeqNumber {
+        let most = self.nxt + ((u32::from(u16::MAX)) << self.shift);
+        (self.user + self.buffer).earlier(most)
     }
 }
