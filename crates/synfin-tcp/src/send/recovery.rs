@@ -454,7 +454,8 @@ impl Sender {
         self.recovery.is_timeout = false;
         self.recovery.first_resent = None;
         self.recovery.probe = None;
-        self.congestion.on_congestion(flight);
+        // RFC 5681 section 3.2, step 2: what limited transmit has sent beyond the window does not count.
+        self.congestion.on_congestion(flight.min(self.congestion.cwnd()));
     }
 
     fn rack_context(&self, now: Instant) -> Context {
