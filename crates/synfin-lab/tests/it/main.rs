@@ -2,6 +2,7 @@
 // Said to be tests, so that clippy lets their helpers panic and index as it lets tests.
 #![cfg(test)]
 
+mod drills;
 mod link;
 mod random;
 mod run;
