@@ -32,6 +32,8 @@ pub(crate) struct Mapping {
     timestamps: HashMap<u32, u32>,
     /// The first of them.
     first_timestamp: Option<(u32, u32)>,
+    /// The last one on the wire, whether the script has written it or not.
+    last_timestamp: Option<u32>,
 }
 
 /// Most timestamps that are remembered: more are not told apart by any script of the size that is read.
@@ -46,6 +48,7 @@ impl Mapping {
             reopening: None,
             timestamps: HashMap::new(),
             first_timestamp: None,
+            last_timestamp: None,
         }
     }
 
@@ -89,15 +92,15 @@ impl Mapping {
         Ok(wire)
     }
 
-    /// The TS val that stands for one of the script: one that was sent, or as far from the first one.
+    /// The TS val that stands for one of the script: one that was sent; or as far from the first one; or, where the
+    /// script has written none (`<...>`), the last one.
     fn echo(&self, script: u32) -> Result<u32, String> {
         if let Some(wire) = self.timestamps.get(&script) {
             return Ok(*wire);
         }
-        let (first_script, first_wire) = self
-            .first_timestamp
-            .ok_or_else(|| format!("TS ecr {script} answers nothing: no TS val came out before"))?;
-        Ok(script.wrapping_sub(first_script).wrapping_add(first_wire))
+        let near = self.first_timestamp.map(|(first, wire)| script.wrapping_sub(first).wrapping_add(wire));
+        near.or(self.last_timestamp)
+            .ok_or_else(|| format!("TS ecr {script} answers nothing: no TS val came out before"))
     }
 
     /// Learns from a packet that came out where another was expected.
@@ -121,6 +124,7 @@ impl Mapping {
             })
         };
         let script = expected.options.as_deref().and_then(timestamp);
+        self.last_timestamp = timestamp(&seen.options).or(self.last_timestamp);
         if let Some((script, wire)) = script.zip(timestamp(&seen.options)) {
             self.first_timestamp.get_or_insert((script, wire));
             if self.timestamps.len() < TIMESTAMPS_MAX {

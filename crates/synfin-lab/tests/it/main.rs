@@ -2,7 +2,8 @@
 // Said to be tests, so that clippy lets their helpers panic and index as it lets tests.
 #![cfg(test)]
 
-mod drills;
+mod drill;
+mod drill_language;
 mod link;
 mod random;
 mod run;

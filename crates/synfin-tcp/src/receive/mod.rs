@@ -35,6 +35,8 @@ pub(crate) struct Receiver {
     pub(crate) ack: DelayedAck,
     /// The next octet that the user reads.
     user: SeqNumber,
+    /// The next octet that the user was to read when an acknowledgement was sent last.
+    user_at_ack: SeqNumber,
     /// The right edge of the window that was offered: `rcv.nxt` + `rcv.wnd`.
     edge: SeqNumber,
     /// RCV.BUFF in octets.
@@ -70,6 +72,7 @@ impl Receiver {
             last_ack_sent: SeqNumber(0),
             ack: DelayedAck::default(),
             user: SeqNumber(0),
+            user_at_ack: SeqNumber(0),
             edge: SeqNumber(0),
             buffer,
             buffer_max,
@@ -85,7 +88,7 @@ impl Receiver {
     pub(crate) fn on_syn(&mut self, irs: SeqNumber, offered: u32, shift: u8) {
         self.irs = irs;
         self.nxt = irs + 1;
-        self.user = self.nxt;
+        (self.user, self.user_at_ack) = (self.nxt, self.nxt);
         self.last_ack_sent = self.nxt;
         self.edge = self.nxt + offered;
         self.shift = shift;
@@ -244,6 +247,7 @@ impl Receiver {
     /// A segment with an acknowledgement was sent.
     pub(crate) fn on_ack_sent(&mut self) {
         self.last_ack_sent = self.nxt;
+        self.user_at_ack = self.user;
         self.duplicate = None;
         self.ack.on_ack_sent();
     }

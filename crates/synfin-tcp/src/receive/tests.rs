@@ -30,6 +30,27 @@ fn the_edge_moves_in_steps_worth_having_and_never_back() {
     assert_eq!(rcv.right_edge(), edge + 1000);
 }
 
+/// A buffer beyond what the field can say, and the growth of the window after an unscaled handshake, are no reasons to
+/// acknowledge what was read at once.
+#[test]
+fn an_update_of_the_window_says_something() {
+    for shift in [0, 1] {
+        let mut rcv = receiver(131_072, shift);
+        for _ in 0..3 {
+            rcv.on_text(rcv.nxt, &text(1000), MSS);
+            rcv.read(Instant::ZERO, 1000, None).unwrap();
+            assert!(!rcv.is_window_update_due(MSS), "shift {shift}");
+        }
+        rcv.update_window(MSS);
+        rcv.on_ack_sent();
+        rcv.on_text(rcv.nxt, &text(65_000), MSS);
+        rcv.on_ack_sent();
+        rcv.read(Instant::ZERO, 65_000, None).unwrap();
+        // Without a scale nearly all of the window was taken.
+        assert_eq!(rcv.is_window_update_due(MSS), shift == 0);
+    }
+}
+
 /// RFC 7323 section 2.4: what was offered stays offered, though the field counts in units.
 #[test]
 fn scaling_never_takes_octets_back() {

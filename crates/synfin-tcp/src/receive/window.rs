@@ -30,26 +30,30 @@ impl Receiver {
     // RFC 9293 MUST-39: receiver SWS avoidance; SHLD-14: the right edge never moves to the left.
     pub(crate) fn update_window(&mut self, mss: u32) {
         if self.reduction() >= mss.min(self.buffer / 2).max(1) {
-            self.edge = self.edge.later(self.farthest_edge());
+            self.edge = self.widest_edge();
         }
     }
 
     /// Whether the user has read so much that the peer should be told without waiting for a reason to.
+    ///
+    /// What the window gains may also come from elsewhere: after the handshake, whose windows are not scaled, it grows
+    /// with the next acknowledgement, and needs none of its own.
     pub(crate) fn is_window_update_due(&self, mss: u32) -> bool {
         let gain = self.reduction();
+        let read = u32::try_from(self.user.distance_from(self.user_at_ack)).unwrap_or_default();
         let remaining = u32::try_from(self.edge.distance_from(self.nxt)).unwrap_or_default();
         let is_nearly_closed = remaining < mss && gain >= mss.min(self.buffer / 2).max(1);
-        !self.has_taken_fin() && (is_nearly_closed || gain >= self.buffer / 2)
+        !self.has_taken_fin() && (is_nearly_closed || gain.min(read) >= (self.buffer / 2).max(1))
     }
 
-    /// RCV.BUFF - RCV.USER - RCV.WND: space that is there but not offered.
+    /// The right edge that could be offered: what the field cannot say is not.
+    fn widest_edge(&self) -> SeqNumber {
+        let most = self.nxt + (u32::from(u16::MAX) << self.shift);
+        self.edge.later((self.user + self.buffer).earlier(most))
+    }
+
+    /// RCV.BUFF - RCV.USER - RCV.WND: space that is there but not offered, though it could be.
     fn reduction(&self) -> u32 {
-        u32::try_from(self.farthest_edge().distance_from(self.edge)).unwrap_or_default()
-    }
-
-    /// How far the right edge could stand. What the field cannot say is not offered.
-    fn farthest_edge(&self) -> SeqNumber {
-        let most = self.nxt + ((u32::from(u16::MAX)) << self.shift);
-        (self.user + self.buffer).earlier(most)
+        u32::try_from(self.widest_edge().distance_from(self.edge)).unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::run::{Ran, command, synfin};
 
-const SUBCOMMANDS: [&str; 6] = ["read", "trace", "demo", "lab", "completions", "man"];
+const SUBCOMMANDS: [&str; 7] = ["read", "trace", "demo", "lab", "drill", "completions", "man"];
 
 fn run(args: &[&str]) -> String {
     synfin(Path::new("."), args).fine()

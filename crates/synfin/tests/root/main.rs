@@ -6,6 +6,8 @@
 #[cfg(feature = "kernel")]
 mod beside;
 mod disk;
+#[cfg(feature = "kernel")]
+mod drill;
 mod endings;
 mod http;
 mod interfaces;

@@ -96,7 +96,8 @@ impl<'a> Parser<'a> {
     fn flag(&mut self, name: &str) -> Parsed<Flag> {
         let place = self.place();
         self.advance()?;
-        let value = if self.take('=')? { Some(self.flag_value()?) } else { None };
+        let after = self.token.end;
+        let value = if self.take('=')? { Some(self.flag_value(after)?) } else { None };
         if name == "define" {
             self.define(value.as_deref())?;
         }
@@ -104,8 +105,11 @@ impl<'a> Parser<'a> {
     }
 
     /// The rest of the line, which may hold anything: `ipv4-mapped-ipv6`, an address, `NAME="a b"`.
-    fn flag_value(&mut self) -> Parsed<String> {
+    fn flag_value(&mut self, after: usize) -> Parsed<String> {
         let start = self.token.start;
+        if self.token.kind == Kind::End || self.text.get(after..start).is_some_and(|gap| gap.contains('\n')) {
+            return Err(self.lexer.error(after, "a flag with = needs a value"));
+        }
         let rest = self.text.get(start..).unwrap_or_default();
         let line = rest.split('\n').next().unwrap_or_default();
         let end = start + line.len();
@@ -120,9 +124,6 @@ impl<'a> Parser<'a> {
             self.advance()?;
         }
         let value = self.text.get(start..ends).unwrap_or_default().trim();
-        if value.is_empty() {
-            return Err(self.lexer.error(start, "a flag with = needs a value"));
-        }
         let is_quoted = value.len() >= 2 && value.starts_with('"') && value.ends_with('"');
         Ok(if is_quoted { value.trim_matches('"') } else { value }.to_owned())
     }

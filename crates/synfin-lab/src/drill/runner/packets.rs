@@ -23,7 +23,7 @@ impl Runner<'_> {
         let bytes = match &packet.content {
             Content::Tcp(tcp) => {
                 let mapped = self.mapping(index)?.inbound(tcp);
-                let mapped = self.stopped(mapped.map_err(Stop::Broken))?;
+                let mapped = mapped.map_err(|what| self.failed(what, self.line(), "nothing"))?;
                 let payload = wire::pattern(stream_offset(tcp), tcp.len.into());
                 wire::segment(remote, local, packet.ip, &mapped, &payload)
             }

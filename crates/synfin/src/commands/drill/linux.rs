@@ -19,9 +19,9 @@ use anyhow::Context;
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::net::Shutdown;
+use rustix::net::{SendFlags, Shutdown};
 use synfin_lab::drill::{
-    self, At, Errno, Plan, Returned, Script, Setting, Settings, Stack, Stop, SystemCall, Verdict,
+    self, At, Errno, Octets, Plan, Returned, Script, Setting, Settings, Stack, Stop, SystemCall, Verdict,
 };
 
 use self::calls::Done;
@@ -67,6 +67,18 @@ struct Linux {
     /// A call that blocks.
     blocked: Option<Receiver<(Instant, Done)>>,
     returned: Option<(u64, Returned)>,
+    /// What new sockets use. It is set for each of them: a namespace may only have what the machine allows to all.
+    congestion: String,
+}
+
+/// What our own TCP uses too.
+const CONGESTION: &str = "cubic";
+
+/// How far a write has come without waiting.
+enum Begun {
+    Done(Returned),
+    /// What is left to be written, and how much was.
+    Rest(SystemCall, u64),
 }
 
 impl Linux {
@@ -80,6 +92,7 @@ impl Linux {
             packets: VecDeque::new(),
             blocked: None,
             returned: None,
+            congestion: CONGESTION.to_owned(),
         })
     }
 
@@ -135,6 +148,29 @@ impl Linux {
         let mut fds = [PollFd::new(&*socket, waits_for)];
         fcntl_getfl(&*socket).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
             || poll(&mut fds, Some(&at_once)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Writes what there is room for, without a thread that would take its time to begin.
+    fn written_at_once(&self, call: &SystemCall, at: &At) -> Option<Begun> {
+        let SystemCall::Write(fd, octets, flags) = call else { return None };
+        let socket = self.socket(*fd).ok()?;
+        let flags_now = fcntl_getfl(&*socket).ok()?;
+        if flags.is_nonblocking || flags_now.contains(OFlags::NONBLOCK) {
+            return None;
+        }
+        let text = match octets {
+            Octets::Pattern(len) => drill::pattern(at.offset, *len),
+            Octets::These(text) => text.clone(),
+        };
+        let sent = rustix::net::send(&*socket, &text, calls::sending(*flags) | SendFlags::DONTWAIT).ok()?;
+        let rest = text.get(sent..).unwrap_or_default();
+        let sent = u64::try_from(sent).unwrap_or_default();
+        if rest.is_empty() {
+            let result = Ok(i64::try_from(sent).unwrap_or(i64::MAX));
+            return Some(Begun::Done(Returned { result, given: drill::Given::Nothing }));
+        }
+        let rest = Octets::These(Bytes::copy_from_slice(rest));
+        Some(Begun::Rest(SystemCall::Write(*fd, rest, *flags), sent))
     }
 
     fn socket(&self, fd: i32) -> Result<Arc<OwnedFd>, Errno> {
@@ -195,7 +231,17 @@ impl Stack for Linux {
             return Ok(Some(Returned { result, given: drill::Given::Nothing }));
         }
         let is_prompt = !at.blocks && self.is_prompt(call);
-        let task = calls::task(self, call, at)?;
+        let (task, begun) = match self.written_at_once(call, at) {
+            Some(Begun::Done(returned)) => {
+                self.receive()?;
+                return Ok(Some(returned));
+            }
+            Some(Begun::Rest(rest, done)) => {
+                let at = At { offset: at.offset.saturating_add(done), ..*at };
+                (calls::task(self, &rest, &at)?, done)
+            }
+            None => (calls::task(self, call, at)?, 0),
+        };
         if is_prompt {
             let done = task();
             let returned = self.registered(done);
@@ -205,7 +251,7 @@ impl Stack for Linux {
         let (sender, receiver) = channel();
         // A thread of its own: whatever the call does, the script goes on. It is in this thread's namespace.
         thread::spawn(move || {
-            let done = task();
+            let done = calls::and_before(task(), begun);
             // Whoever waited has gone, where the script is over.
             let _ = sender.send((Instant::now(), done));
         });
@@ -231,6 +277,10 @@ impl Stack for Linux {
     }
 
     fn set(&mut self, setting: &Setting) -> Result<(), Stop> {
+        if setting.name == "net.ipv4.tcp_congestion_control" {
+            self.congestion.clone_from(&setting.value);
+            return Ok(());
+        }
         device::set(setting)
     }
 

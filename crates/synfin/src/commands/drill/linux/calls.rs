@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::net::sockopt::set_tcp_congestion;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, ipproto};
 use synfin_lab::drill::{
     At, Errno, Given, How, MessageFlags, Octets, OptionValue, Request, Returned, Stop, SystemCall, pattern,
@@ -170,10 +171,15 @@ fn mapped(linux: &Linux, ip: IpAddr) -> IpAddr {
 
 fn socket(linux: &Linux, is_nonblocking: bool) -> Task {
     let family = if is_v6(linux) { AddressFamily::INET6 } else { AddressFamily::INET };
+    let congestion = linux.congestion.clone();
     Box::new(move || {
         let flags = if is_nonblocking { SocketFlags::NONBLOCK } else { SocketFlags::empty() };
         let flags = flags | SocketFlags::CLOEXEC;
-        made(rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)))
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP));
+        made(socket.and_then(|socket| {
+            set_tcp_congestion(&socket, &congestion)?;
+            Ok(socket)
+        }))
     })
 }
 
@@ -190,10 +196,27 @@ fn read(fd: &Arc<OwnedFd>, len: usize, flags: MessageFlags) -> Done {
 }
 
 fn write(fd: &Arc<OwnedFd>, text: &Bytes, flags: MessageFlags) -> Done {
+    number(rustix::net::send(&**fd, text, sending(flags)).map(count))
+}
+
+/// Flags of `send`.
+pub(super) fn sending(flags: MessageFlags) -> SendFlags {
     let mut sending = SendFlags::NOSIGNAL;
     sending.set(SendFlags::DONTWAIT, flags.is_nonblocking);
     sending.set(SendFlags::OOB, flags.is_urgent);
-    number(rustix::net::send(&**fd, text, sending).map(count))
+    sending
+}
+
+/// What a call has returned, and what was written before.
+pub(super) fn and_before(done: Done, before: u64) -> Done {
+    match done {
+        Done::Returned(mut returned) if before > 0 => {
+            let before = i64::try_from(before).unwrap_or(i64::MAX);
+            returned.result = Ok(before.saturating_add(returned.result.unwrap_or_default()));
+            Done::Returned(returned)
+        }
+        done => done,
+    }
 }
 
 fn poll(linux: &Linux, watched: &[(i32, i16)], timeout: Option<Duration>) -> Task {
