@@ -77,7 +77,7 @@ impl<O: Observer> Connection<O> {
         } else {
             self.timers.stop(Timer::Probe);
             self.timers.stop(Timer::Reordering);
-            self.snd.on_retransmission_timeout(now, self.agreed.is_sack);
+            self.snd.on_retransmission_timeout(now, self.agreed.is_sack, self.attempts > 1);
         }
     }
 
