@@ -4,6 +4,7 @@
 
 mod drill;
 mod drill_language;
+mod drills;
 mod link;
 mod random;
 mod run;
