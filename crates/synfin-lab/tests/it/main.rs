@@ -4,6 +4,7 @@
 
 mod drill;
 mod drill_language;
+mod drills;
 mod hostile;
 mod link;
 mod random;

@@ -108,9 +108,9 @@ impl Controller {
         }
     }
 
-    /// The handshake is over. RFC 6928 section 2; after a lost SYN the window is one segment (RFC 5681 section 3.1).
-    pub(crate) fn on_established(&mut self, mss: u32, initial_segments: u32, was_syn_lost: bool) {
-        let segments = if was_syn_lost { 1 } else { initial_segments.max(1) };
+    /// The handshake is over. RFC 6928 section 2; after SYNs were lost the window is one segment (RFC 5681 section 3.1).
+    pub(crate) fn on_established(&mut self, mss: u32, initial_segments: u32, is_congested: bool) {
+        let segments = if is_congested { 1 } else { initial_segments.max(1) };
         self.window.mss = mss;
         self.window.cwnd = mss.saturating_mul(segments);
     }

@@ -267,7 +267,9 @@ impl<O: Observer> Connection<O> {
     /// The handshake is over.
     fn on_established(&mut self, now: Instant) {
         let was_syn_lost = self.attempts > 0;
-        self.snd.congestion.on_established(self.snd.mss, self.config.initial_window, was_syn_lost);
+        // RFC 6928 section 2: a single SYN that was sent again may only have been late.
+        let is_congested = self.attempts > 1;
+        self.snd.congestion.on_established(self.snd.mss, self.config.initial_window, is_congested);
         if was_syn_lost {
             self.snd.rtt.on_established_after_syn_timeout();
         }

@@ -22,6 +22,11 @@ impl<O: Observer> Connection<O> {
     /// Does what is due at this time. Early calls do no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         let mut is_any = false;
+        if self.timers.deadline(Timer::Probe).is_some_and(|at| at <= now) {
+            // RFC 8985 section 7.2: a probe that is due when the retransmission timer runs out comes in its place.
+            // The timer starts anew behind it.
+            self.timers.stop(Timer::Retransmission);
+        }
         for timer in Timer::ALL {
             if self.timers.take_expired(timer, now) {
                 is_any = true;
@@ -72,7 +77,7 @@ impl<O: Observer> Connection<O> {
         } else {
             self.timers.stop(Timer::Probe);
             self.timers.stop(Timer::Reordering);
-            self.snd.on_retransmission_timeout(now, self.agreed.is_sack);
+            self.snd.on_retransmission_timeout(now, self.agreed.is_sack, self.attempts > 1);
         }
     }
 

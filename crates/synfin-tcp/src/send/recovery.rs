@@ -419,15 +419,15 @@ impl Sender {
         look_again
     }
 
-    /// RFC 6298 (5.4) to (5.6): the retransmission timer ran out.
-    pub(crate) fn on_retransmission_timeout(&mut self, now: Instant, is_sack: bool) {
+    /// RFC 6298 (5.4) to (5.6): the retransmission timer ran out; `is_repeated`: for the same segment as the last time.
+    pub(crate) fn on_retransmission_timeout(&mut self, now: Instant, is_sack: bool, is_repeated: bool) {
         let flight = self.board.outstanding();
         if self.board.first().is_some_and(|sent| sent.place == Place::Sacked) {
             // RFC 2018 section 8: the peer has thrown away what it reported.
             self.board.forget_reports();
         }
         let is_first = !matches!(self.recovery.phase, Phase::Loss(_));
-        if is_first {
+        if is_first || !is_repeated {
             // RFC 5681 section 3.1: not again for a segment that was sent again by this timer before.
             self.congestion.on_congestion(flight);
         }
@@ -459,7 +459,8 @@ impl Sender {
         self.recovery.is_timeout = false;
         self.recovery.first_resent = None;
         self.recovery.probe = None;
-        self.congestion.on_congestion(flight);
+        // RFC 5681 section 3.2, step 2: what limited transmit has sent beyond the window does not count.
+        self.congestion.on_congestion(flight.min(self.congestion.cwnd()));
     }
 
     fn rack_context(&self, now: Instant) -> Context {

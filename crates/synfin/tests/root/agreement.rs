@@ -223,7 +223,7 @@ fn told_by_packets(file: &Path) -> BTreeMap<u16, Vec<[Vec<String>; 2]>> {
     let read = synfin(["read", file.to_str().unwrap(), "--show", "connections", "--format", "json"]);
     read.fine();
     let mut ends: BTreeMap<u16, Vec<[Vec<String>; 2]>> = BTreeMap::new();
-    let mut connections = read.objects("connection");
+    let mut connections = read.objects_of("connection");
     connections.sort_by_key(|connection| connection["id"].as_u64());
     for connection in connections {
         let names = |side: &str| -> Vec<String> {
@@ -374,7 +374,7 @@ fn ports_that_come_again() {
     trace.end("INT").fine();
     let ran = Ran { status: 0, stdout: fs::read_to_string(&lines).unwrap(), stderr: String::new() };
     let mut traced: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
-    let mut connections = ran.objects("connection");
+    let mut connections = ran.objects_of("connection");
     connections.sort_by_key(|connection| connection["start_ns"].as_u64());
     for connection in connections {
         let port = u16::try_from(connection["client"]["port"].as_u64().unwrap()).unwrap();

@@ -17,6 +17,9 @@ impl<O: Observer> Connection<O> {
             self.pending.is_syn = true;
             return Step::Done;
         }
+        if self.lacks_timestamp(segment) {
+            return Step::Done;
+        }
         // RFC 7323 section 5.3 R1: PAWS.
         if self.is_old_by_timestamp(now, segment) {
             self.on_unacceptable(now, segment);
@@ -58,16 +61,21 @@ impl<O: Observer> Connection<O> {
         }
     }
 
-    /// RFC 7323 section 5.3 R1. A segment without the option where it was agreed on is no better (section 3.2).
+    /// RFC 7323 section 3.2: where timestamps were agreed on, a segment without them is dropped in silence.
+    fn lacks_timestamp(&self, segment: &Incoming) -> bool {
+        self.agreed.timestamps.is_some()
+            && segment.options.timestamps.is_none()
+            && !segment.header.flags.rst()
+    }
+
+    /// RFC 7323 section 5.3 R1.
     fn is_old_by_timestamp(&self, now: Instant, segment: &Incoming) -> bool {
-        let Some(ours) = &self.agreed.timestamps else { return false };
-        if segment.header.flags.rst() {
+        let (Some(ours), Some((value, _))) = (&self.agreed.timestamps, segment.options.timestamps) else {
             return false;
-        }
-        match segment.options.timestamps {
-            Some((value, _)) => TimestampClock::is_before(value, ours.recent) && !is_outdated(ours, now),
-            None => true,
-        }
+        };
+        !segment.header.flags.rst()
+            && TimestampClock::is_before(value, ours.recent)
+            && !is_outdated(ours, now)
     }
 
     /// RFC 7323 section 4.3: what covers Last.ACK.sent, or comes before, sets TS.Recent.
