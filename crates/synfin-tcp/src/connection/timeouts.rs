@@ -22,7 +22,8 @@ impl<O: Observer> Connection<O> {
     /// Does what is due at this time. Early calls do no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         let mut is_any = false;
-        if self.timers.deadline(Timer::Probe).is_some_and(|at| at <= now) {
+        let is_probe_due = self.timers.deadline(Timer::Probe).is_some_and(|at| at <= now);
+        if is_probe_due && self.snd.recovery.is_open() {
             // RFC 8985 section 7.2: a probe that is due when the retransmission timer runs out comes in its place.
             // The timer starts anew behind it.
             self.timers.stop(Timer::Retransmission);

@@ -223,11 +223,13 @@ impl Sender {
         } else {
             let last = self.board.len().checked_sub(1)?;
             let sent = self.board.at(last)?;
+            // SACK blocks of ours may have made segments shorter since: the tail is what has to arrive.
             let text = sent.len - u32::from(sent.is_fin);
-            if text > limits.segment_size {
-                return None;
+            let before = text.saturating_sub(limits.segment_size);
+            if before > 0 {
+                self.board.split(last, before);
             }
-            self.resend(now, last, limits.segment_size, timestamp)
+            self.resend(now, last + usize::from(before > 0), limits.segment_size, timestamp)
         };
         self.recovery.probe = Some(Probe { end_seq: self.nxt, is_retrans: next.is_again });
         Some(next)
