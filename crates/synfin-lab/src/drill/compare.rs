@@ -6,6 +6,8 @@
 
 use core::time::Duration;
 
+use synfin_wire::tcp::Flags;
+
 use super::notation::{Options, letters};
 use super::script::{EcnField, IpFields, Tcp, TcpOption};
 use super::wire::Seen;
@@ -30,6 +32,8 @@ pub(crate) struct Exactness {
     pub(crate) tick: Option<Duration>,
     /// Whether TS ecr is compared.
     pub(crate) is_strict: bool,
+    /// Whether PSH is compared.
+    pub(crate) compares_push: bool,
 }
 
 impl Difference {
@@ -47,7 +51,8 @@ pub(crate) fn segments(
     exactness: &Exactness,
 ) -> Vec<Difference> {
     let mut list = Vec::new();
-    if expected.flags != came.flags {
+    let push = if exactness.compares_push { Flags::NONE } else { Flags::PSH };
+    if expected.flags.without(push) != came.flags.without(push) {
         list.push(Difference::new("flags", letters(expected.flags), letters(came.flags)));
     }
     let mut number = |what, expected: u32, came: u32| {

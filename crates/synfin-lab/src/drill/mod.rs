@@ -57,7 +57,7 @@ pub use self::script::{
 use self::settings::Planned;
 pub use self::settings::{Plan, Settings};
 pub use self::sockets::Addresses;
-pub use self::stack::{At, Stack, Stop};
+pub use self::stack::{Stack, Stop};
 pub use self::sysctl::Setting;
 pub use self::verdict::{Failure, Unsupported, Verdict};
 pub use self::wire::pattern;

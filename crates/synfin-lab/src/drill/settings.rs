@@ -19,6 +19,9 @@ pub struct Settings {
     /// Whether time is that of a clock, which no event meets exactly: then the tolerance is packetdrill's 12.5 % of the
     /// time since the event before, and no less than 10 ms, unless a script says otherwise.
     pub is_real_time: bool,
+    /// Whether the TCP under test is another one than ours. Then PSH is not compared: when to set it is left to the
+    /// sender (RFC 9293 section 3.9.1.2), and nothing depends on it.
+    pub is_foreign: bool,
 }
 
 /// How one script is run.
@@ -40,6 +43,8 @@ pub struct Plan {
     pub is_mapped: bool,
     /// See [`Settings::is_strict`].
     pub is_strict: bool,
+    /// See [`Settings::is_foreign`].
+    pub compares_push: bool,
 }
 
 /// packetdrill's own default: 4 ms.
@@ -87,6 +92,7 @@ impl Script {
             has_strict_segments: false,
             is_mapped: false,
             is_strict: settings.is_strict,
+            compares_push: !settings.is_foreign,
         };
         let (mut local, mut remote) = (None, None);
         for flag in &self.flags {

@@ -45,10 +45,11 @@ pub trait Stack {
     fn inject(&mut self, packet: &Bytes) -> Result<(), Stop>;
 
     /// Begins a system call. What it returns is there at once, or, where it blocks, from [`poll_call`](Self::poll_call).
+    /// What is written is the octets of the stream from `offset` on.
     ///
     /// # Errors
     /// When the stack has no such thing.
-    fn call(&mut self, call: &SystemCall, place: &At) -> Result<Option<Returned>, Stop>;
+    fn call(&mut self, call: &SystemCall, offset: u64) -> Result<Option<Returned>, Stop>;
 
     /// What the call that blocked has returned, and when.
     fn poll_call(&mut self) -> Option<(u64, Returned)>;
@@ -64,15 +65,6 @@ pub trait Stack {
     /// # Errors
     /// When it has none for such a descriptor.
     fn info(&mut self, descriptor: i32) -> Result<BTreeMap<&'static str, i128>, Stop>;
-}
-
-/// What a stack has to know of a call besides what it says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct At {
-    /// Place in the stream of the first octet that is written.
-    pub offset: u64,
-    /// Whether the script expects it to block.
-    pub blocks: bool,
 }
 
 /// Why a script cannot go on.

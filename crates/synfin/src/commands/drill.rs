@@ -26,7 +26,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome, Failure> {
             ProfileArg::Linux => Profile::Linux,
         }),
         is_strict: args.strict,
-        is_real_time: false,
+        ..Settings::default()
     };
     let mut report = Report::new(args);
     let mut run = Vec::new();

@@ -6,7 +6,7 @@ use super::{End, Runner, nanos, seconds};
 use crate::drill::calls::{self, Given, OptionValue, Returned, SystemCall};
 use crate::drill::errno::Errno;
 use crate::drill::script::{Call, Expression, When};
-use crate::drill::stack::{At, Stop};
+use crate::drill::stack::Stop;
 use crate::drill::wire;
 
 /// A call that blocks.
@@ -36,8 +36,8 @@ impl Runner<'_> {
             *fd = self.descriptors.get(fd).copied().unwrap_or(if *fd < 0 { *fd } else { i32::MAX });
         }
         self.before(said);
-        let at = At { offset: self.offset(said), blocks: call.end.is_some() };
-        let outcome = self.stack.call(&system_call, &at);
+        let offset = self.offset(said);
+        let outcome = self.stack.call(&system_call, offset);
         let outcome = self.stopped(outcome)?;
         self.collect();
         let Some(end) = call.end else {

@@ -305,7 +305,8 @@ impl<'a> Runner<'a> {
     }
 
     fn exactness(&self) -> Exactness {
-        Exactness { tolerance: self.plan.tolerance, tick: self.plan.tick, is_strict: self.plan.is_strict }
+        let Plan { tolerance, tick, is_strict, compares_push, .. } = *self.plan;
+        Exactness { tolerance, tick, is_strict, compares_push }
     }
 
     /// How far a time may be off, `after` the event before it.

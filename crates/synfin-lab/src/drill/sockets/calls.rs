@@ -247,7 +247,7 @@ impl Sockets {
             return if waits { WAIT } else { Err(Errno::EAGAIN) };
         }
         let text = match octets {
-            Octets::Pattern(len) => wire::pattern(pending.at.offset, *len),
+            Octets::Pattern(len) => wire::pattern(pending.offset, *len),
             Octets::These(text) => text.clone(),
         };
         let rest = text.slice(pending.done.min(text.len())..);

@@ -25,7 +25,7 @@ use super::calls::{Returned, SystemCall};
 use super::errno::Errno;
 use super::icmp;
 use super::profile::HostSettings;
-use super::stack::{At, Stack, Stop};
+use super::stack::{Stack, Stop};
 use super::sysctl::Setting;
 use crate::ip;
 
@@ -126,7 +126,8 @@ struct Counts {
 #[derive(Debug)]
 struct Pending {
     call: SystemCall,
-    at: At,
+    /// Place in the stream of the first octet that it writes.
+    offset: u64,
     /// Octets that it has moved already.
     done: usize,
     /// When `poll` gives up.
@@ -345,7 +346,7 @@ impl Stack for Sockets {
         self.settle()
     }
 
-    fn call(&mut self, call: &SystemCall, at: &At) -> Result<Option<Returned>, Stop> {
+    fn call(&mut self, call: &SystemCall, offset: u64) -> Result<Option<Returned>, Stop> {
         self.is_pristine = false;
         let until_ns = match call {
             SystemCall::Poll(_, Some(timeout)) => {
@@ -353,7 +354,7 @@ impl Stack for Sockets {
             }
             _ => None,
         };
-        let mut pending = Pending { call: call.clone(), at: *at, done: 0, until_ns };
+        let mut pending = Pending { call: call.clone(), offset, done: 0, until_ns };
         let returned = self.attempt(&mut pending)?;
         if returned.is_none() {
             self.pending = Some(pending);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::time::Duration;
 
@@ -76,13 +77,15 @@ impl Device {
         self.tun.send(packet).map(drop)
     }
 
-    /// Waits for a packet.
-    pub(super) fn wait(&self, most: Duration) -> io::Result<()> {
+    /// Waits for a packet, or for a socket.
+    pub(super) fn wait(&self, most: Duration, socket: Option<(&OwnedFd, PollFlags)>) -> io::Result<()> {
         let time = Timespec {
             tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: most.subsec_nanos().into(),
         };
-        match poll(&mut [PollFd::new(&self.tun, PollFlags::IN)], Some(&time)) {
+        let mut fds = vec![PollFd::new(&self.tun, PollFlags::IN)];
+        fds.extend(socket.map(|(socket, flags)| PollFd::new(socket, flags)));
+        match poll(&mut fds, Some(&time)) {
             Err(rustix::io::Errno::INTR) | Ok(_) => Ok(()),
             Err(error) => Err(error.into()),
         }

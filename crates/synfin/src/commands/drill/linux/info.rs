@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 use synfin_kernel::{Namespace, Snapshot, Socket};
 use synfin_lab::drill::{Stop, state_number};
 
 /// The variables of a socket.
-pub(super) fn variables(fd: &Arc<OwnedFd>) -> Result<BTreeMap<&'static str, i128>, Stop> {
+pub(super) fn variables(fd: &OwnedFd) -> Result<BTreeMap<&'static str, i128>, Stop> {
     let address = |any: rustix::io::Result<rustix::net::SocketAddrAny>| {
         let address = SocketAddr::try_from(any.ok()?).ok()?;
         Some(SocketAddr::new(address.ip().to_canonical(), address.port()))

@@ -1,31 +1,27 @@
 //! Options of sockets, as far as they can be set without a raw call.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt;
-use synfin_lab::drill::{OptionValue, SocketOption, Stop};
+use synfin_lab::drill::{OptionValue, Returned, SocketOption, Stop};
 
-use super::calls::{Done, given, plain};
-
-type Task = Box<dyn FnOnce() -> Done + Send>;
+use super::calls::{given, plain};
 
 fn unsupported(option: SocketOption) -> Stop {
     Stop::Unsupported(format!("{option:?} on Linux"))
 }
 
 /// `setsockopt`
-pub(super) fn set(fd: Arc<OwnedFd>, option: SocketOption, value: OptionValue) -> Result<Task, Stop> {
-    let number = match &value {
+pub(super) fn set(fd: &OwnedFd, option: SocketOption, value: &OptionValue) -> Result<Returned, Stop> {
+    let number = match value {
         OptionValue::Number(number) => *number,
         OptionValue::Linger(is_on, seconds) => {
             let time = is_on.then(|| Duration::from_secs(u64::try_from(*seconds).unwrap_or_default()));
-            return Ok(Box::new(move || plain(sockopt::set_socket_linger(&*fd, time))));
+            return Ok(plain(sockopt::set_socket_linger(fd, time)));
         }
         OptionValue::Text(name) if option == SocketOption::Congestion => {
-            let name = name.clone();
-            return Ok(Box::new(move || plain(sockopt::set_tcp_congestion(&*fd, &name))));
+            return Ok(plain(sockopt::set_tcp_congestion(fd, name)));
         }
         OptionValue::Text(_) => return Err(unsupported(option)),
     };
@@ -35,32 +31,26 @@ pub(super) fn set(fd: Arc<OwnedFd>, option: SocketOption, value: OptionValue) ->
     let byte = u8::try_from(number).unwrap_or_default();
     let time = Duration::from_secs(small.into());
     Ok(match option {
-        SocketOption::Indifferent("SO_REUSEADDR") => {
-            Box::new(move || plain(sockopt::set_socket_reuseaddr(&*fd, is_on)))
-        }
-        SocketOption::Indifferent("SO_REUSEPORT") => {
-            Box::new(move || plain(sockopt::set_socket_reuseport(&*fd, is_on)))
-        }
-        SocketOption::Indifferent(_) => Box::new(|| plain(Ok(()))),
-        SocketOption::SendBuffer => Box::new(move || plain(sockopt::set_socket_send_buffer_size(&*fd, size))),
-        SocketOption::ReceiveBuffer => {
-            Box::new(move || plain(sockopt::set_socket_recv_buffer_size(&*fd, size)))
-        }
-        SocketOption::KeepAlive => Box::new(move || plain(sockopt::set_socket_keepalive(&*fd, is_on))),
-        SocketOption::NoDelay => Box::new(move || plain(sockopt::set_tcp_nodelay(&*fd, is_on))),
-        SocketOption::KeepIdle => Box::new(move || plain(sockopt::set_tcp_keepidle(&*fd, time))),
-        SocketOption::KeepInterval => Box::new(move || plain(sockopt::set_tcp_keepintvl(&*fd, time))),
-        SocketOption::KeepCount => Box::new(move || plain(sockopt::set_tcp_keepcnt(&*fd, small))),
-        SocketOption::UserTimeout => Box::new(move || plain(sockopt::set_tcp_user_timeout(&*fd, small))),
-        SocketOption::QuickAck => Box::new(move || plain(sockopt::set_tcp_quickack(&*fd, is_on))),
-        SocketOption::TrafficClass => Box::new(move || plain(sockopt::set_ip_tos(&*fd, byte))),
-        SocketOption::TimeToLive => Box::new(move || plain(sockopt::set_ip_ttl(&*fd, small))),
+        SocketOption::Indifferent("SO_REUSEADDR") => plain(sockopt::set_socket_reuseaddr(fd, is_on)),
+        SocketOption::Indifferent("SO_REUSEPORT") => plain(sockopt::set_socket_reuseport(fd, is_on)),
+        SocketOption::Indifferent(_) => plain(Ok(())),
+        SocketOption::SendBuffer => plain(sockopt::set_socket_send_buffer_size(fd, size)),
+        SocketOption::ReceiveBuffer => plain(sockopt::set_socket_recv_buffer_size(fd, size)),
+        SocketOption::KeepAlive => plain(sockopt::set_socket_keepalive(fd, is_on)),
+        SocketOption::NoDelay => plain(sockopt::set_tcp_nodelay(fd, is_on)),
+        SocketOption::KeepIdle => plain(sockopt::set_tcp_keepidle(fd, time)),
+        SocketOption::KeepInterval => plain(sockopt::set_tcp_keepintvl(fd, time)),
+        SocketOption::KeepCount => plain(sockopt::set_tcp_keepcnt(fd, small)),
+        SocketOption::UserTimeout => plain(sockopt::set_tcp_user_timeout(fd, small)),
+        SocketOption::QuickAck => plain(sockopt::set_tcp_quickack(fd, is_on)),
+        SocketOption::TrafficClass => plain(sockopt::set_ip_tos(fd, byte)),
+        SocketOption::TimeToLive => plain(sockopt::set_ip_ttl(fd, small)),
         other => return Err(unsupported(other)),
     })
 }
 
 /// `getsockopt`
-pub(super) fn option(fd: Arc<OwnedFd>, option: SocketOption) -> Result<Task, Stop> {
+pub(super) fn option(fd: &OwnedFd, option: SocketOption) -> Result<Returned, Stop> {
     let told = |result: Result<i64, rustix::io::Errno>| match result {
         Ok(number) => given(OptionValue::Number(number)),
         Err(errno) => plain(Err(errno)),
@@ -68,33 +58,31 @@ pub(super) fn option(fd: Arc<OwnedFd>, option: SocketOption) -> Result<Task, Sto
     let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     let size = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
     Ok(match option {
-        SocketOption::Error => Box::new(move || {
-            told(sockopt::socket_error(&*fd).map(|error| error.err().map_or(0, |e| e.raw_os_error().into())))
-        }),
-        SocketOption::SendBuffer => Box::new(move || told(sockopt::socket_send_buffer_size(&*fd).map(size))),
-        SocketOption::ReceiveBuffer => {
-            Box::new(move || told(sockopt::socket_recv_buffer_size(&*fd).map(size)))
+        SocketOption::Error => {
+            told(sockopt::socket_error(fd).map(|error| error.err().map_or(0, |e| e.raw_os_error().into())))
         }
-        SocketOption::KeepAlive => Box::new(move || told(sockopt::socket_keepalive(&*fd).map(i64::from))),
-        SocketOption::NoDelay => Box::new(move || told(sockopt::tcp_nodelay(&*fd).map(i64::from))),
-        SocketOption::KeepIdle => Box::new(move || told(sockopt::tcp_keepidle(&*fd).map(seconds))),
-        SocketOption::KeepInterval => Box::new(move || told(sockopt::tcp_keepintvl(&*fd).map(seconds))),
-        SocketOption::KeepCount => Box::new(move || told(sockopt::tcp_keepcnt(&*fd).map(i64::from))),
-        SocketOption::UserTimeout => Box::new(move || told(sockopt::tcp_user_timeout(&*fd).map(i64::from))),
-        SocketOption::QuickAck => Box::new(move || told(sockopt::tcp_quickack(&*fd).map(i64::from))),
-        SocketOption::TrafficClass => Box::new(move || told(sockopt::ip_tos(&*fd).map(i64::from))),
-        SocketOption::TimeToLive => Box::new(move || told(sockopt::ip_ttl(&*fd).map(i64::from))),
-        SocketOption::Congestion => Box::new(move || match sockopt::tcp_congestion(&*fd) {
+        SocketOption::SendBuffer => told(sockopt::socket_send_buffer_size(fd).map(size)),
+        SocketOption::ReceiveBuffer => told(sockopt::socket_recv_buffer_size(fd).map(size)),
+        SocketOption::KeepAlive => told(sockopt::socket_keepalive(fd).map(i64::from)),
+        SocketOption::NoDelay => told(sockopt::tcp_nodelay(fd).map(i64::from)),
+        SocketOption::KeepIdle => told(sockopt::tcp_keepidle(fd).map(seconds)),
+        SocketOption::KeepInterval => told(sockopt::tcp_keepintvl(fd).map(seconds)),
+        SocketOption::KeepCount => told(sockopt::tcp_keepcnt(fd).map(i64::from)),
+        SocketOption::UserTimeout => told(sockopt::tcp_user_timeout(fd).map(i64::from)),
+        SocketOption::QuickAck => told(sockopt::tcp_quickack(fd).map(i64::from)),
+        SocketOption::TrafficClass => told(sockopt::ip_tos(fd).map(i64::from)),
+        SocketOption::TimeToLive => told(sockopt::ip_ttl(fd).map(i64::from)),
+        SocketOption::Congestion => match sockopt::tcp_congestion(fd) {
             Ok(name) => given(OptionValue::Text(name)),
             Err(errno) => plain(Err(errno)),
-        }),
-        SocketOption::Linger => Box::new(move || match sockopt::socket_linger(&*fd) {
+        },
+        SocketOption::Linger => match sockopt::socket_linger(fd) {
             Ok(time) => {
                 let seconds = time.map_or(0, |time| i32::try_from(time.as_secs()).unwrap_or(i32::MAX));
                 given(OptionValue::Linger(time.is_some(), seconds))
             }
             Err(errno) => plain(Err(errno)),
-        }),
+        },
         other => return Err(unsupported(other)),
     })
 }
