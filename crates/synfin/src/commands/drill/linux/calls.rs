@@ -214,7 +214,12 @@ impl Linux {
 }
 
 fn unsupported(call: &SystemCall) -> Stop {
-    Stop::Unsupported(format!("{call:?} on Linux"))
+    let what = match call {
+        SystemCall::Ioctl(_, Request::OutputQueue) => "SIOCOUTQ".to_owned(),
+        SystemCall::Ioctl(_, Request::NotSent) => "SIOCOUTQNSD".to_owned(),
+        other => format!("{other:?}"),
+    };
+    Stop::Unsupported(format!("{what} on Linux"))
 }
 
 fn descriptor(call: &SystemCall) -> Option<i32> {
