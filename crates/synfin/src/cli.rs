@@ -266,6 +266,10 @@ pub(crate) struct DrillArgs {
     #[cfg(feature = "kernel")]
     #[arg(long, value_enum)]
     pub(crate) against: Option<Against>,
+    /// The longest script, by the times that it names, that is waited for on Linux
+    #[cfg(feature = "kernel")]
+    #[arg(long, value_name = "TIME", default_value = "45s", requires = "against")]
+    pub(crate) longest: Time,
     /// Fail also where a packet comes out at the end that no line expects, and compare TS ecr
     #[arg(long)]
     pub(crate) strict: bool,

@@ -10,8 +10,8 @@ use bytes::Bytes;
 pub(crate) use self::meaning::{number, option_value, poll_field};
 use super::errno::Errno;
 
-/// Most octets that one call may move, and all calls of a script together.
-pub(crate) const OCTETS_MAX: usize = 256 << 20;
+/// Most octets that one call may move.
+pub(crate) const OCTETS_MAX: usize = 64 << 20;
 
 /// A file descriptor as the script has it.
 pub type Descriptor = i32;

@@ -175,3 +175,6 @@ fn assignment(statement: &str) -> Option<(&str, &str)> {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     (is_name && !value.starts_with('=')).then_some((name, value))
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,14 @@ pub(crate) fn socket_option(name: &str) -> Option<SocketOption> {
     OPTIONS.iter().find(|(known, _)| *known == name).map(|(_, option)| *option)
 }
 
+impl SocketOption {
+    /// Its name in scripts; the first one, where it has several.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        OPTIONS.iter().find(|(_, option)| *option == self).map_or("an option", |(name, _)| name)
+    }
+}
+
 /// Linux's numbers of the states (net/tcp_states.h).
 #[must_use]
 pub fn state_number(state: State) -> i128 {

@@ -263,3 +263,61 @@ pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::profile::Profile;
+
+    fn applied(command: &str) -> Result<HostSettings, String> {
+        let mut host = HostSettings::new(Profile::Linux);
+        settings(command)?.iter().try_for_each(|setting| host.apply(setting))?;
+        Ok(host)
+    }
+
+    #[test]
+    fn what_commands_set() {
+        let host = applied(
+            "sysctl -q net.ipv4.tcp_sack=0 net.ipv4.tcp_rmem=\"4096 20000 $((15*1024*1024))\" > /dev/null 2>&1\n\
+             ../common/set_sysctls.py /proc/sys/net/ipv4/tcp_ecn=1 && tc qdisc add dev tun0 root pfifo; nstat -n",
+        );
+        let host = host.unwrap();
+        assert!(!host.connection.sack && host.is_ecn_asked_for && host.is_ecn_granted);
+        assert_eq!(
+            (host.connection.receive_buffer, host.connection.receive_buffer_max),
+            (10_000, 15_728_640)
+        );
+        let host = applied("./defaults.sh\nsysctl -q net.ipv4.tcp_timestamps=0").unwrap();
+        assert_eq!((host.connection.receive_buffer, host.connection.timestamps), (270_000, false));
+        assert!(!host.is_ecn_granted);
+    }
+
+    /// RFC 9293 section 3.8.3 has R2 as a time or a number; Linux has a number, and this is its time.
+    #[test]
+    fn numbers_of_retransmissions_are_times() {
+        let host = applied("sysctl -w net.ipv4.tcp_syn_retries=2 net.ipv4.tcp_retries2=8").unwrap();
+        assert_eq!(host.connection.syn_r2, Duration::from_secs(1 + 2 + 4));
+        assert_eq!(
+            host.connection.r2,
+            Some(Duration::from_millis(200 * (1 + 2 + 4 + 8 + 16 + 32 + 64 + 128 + 256)))
+        );
+    }
+
+    #[test]
+    fn what_is_not_had_is_said() {
+        for command in [
+            "sysctl -q net.ipv4.tcp_recovery=0",
+            "sysctl -q net.ipv4.tcp_congestion_control=bbr",
+            "sysctl -q net.ipv4.tcp_rmem=\"1 2\"",
+            "sysctl -q net.ipv4.no_such_thing=1",
+            "sysctl -q net.ipv4.tcp_sack",
+            "sysctl -p file",
+            "rm -rf /",
+            "nstat | grep x",
+        ] {
+            assert!(applied(command).is_err(), "{command}");
+        }
+        // `defaults.sh` sets what it can.
+        assert!(applied("./defaults.sh").is_ok());
+    }
+}

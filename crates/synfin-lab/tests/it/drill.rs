@@ -206,3 +206,19 @@ fn nothing_runs_for_ever() {
     );
     assert_eq!(verdict_of(&keep_alive, &settings), Verdict::Passed);
 }
+
+/// Packets that nobody expects do not pile up for ever, and a long write does not take all memory or time.
+#[test]
+fn everything_is_bounded() {
+    let settings = Settings::default();
+    let probes = format!(
+        "{OPEN}+0 setsockopt(4, SOL_SOCKET, SO_KEEPALIVE, [1], 4) = 0\n\
+         +0 setsockopt(4, SOL_TCP, TCP_KEEPIDLE, [1], 4) = 0\n+0 setsockopt(4, SOL_TCP, TCP_KEEPINTVL, [1], 4) = 0\n\
+         +0 write(4, ..., 300) = 300\n+0 < . 1:1(0) ack 301 win 0\n+0 write(4, ..., 10) = 10\n\
+         +0 setsockopt(4, SOL_TCP, TCP_USER_TIMEOUT, [4000000000], 4) = 0\n+40000000 close(4) = 0\n"
+    );
+    assert_ne!(verdict_of(&probes, &settings).name(), "unsupported");
+    let long = format!("{OPEN}+0...100 write(4, ..., 60000000) = 60000000\n");
+    let Verdict::Failed(failure) = verdict_of(&long, &settings) else { panic!() };
+    assert_eq!(failure.what, "write does not return");
+}

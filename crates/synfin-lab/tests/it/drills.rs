@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use synfin_lab::drill::{Script, Settings, Verdict, run};
+use synfin_lab::drill::{Profile, Script, Settings, Verdict, run};
 
 /// The scripts of a folder and those below it, in the order of their names.
 fn scripts(folder: &str) -> Vec<PathBuf> {
@@ -63,6 +63,21 @@ fn the_suite_is_large_enough_and_each_script_names_its_requirement() {
     }
     let total: usize = folders.values().sum();
     assert!(total >= 150, "{total} scripts are no conformance suite: {folders:?}");
+}
+
+/// What names no profile takes nothing for granted: it holds in all of them.
+#[test]
+fn scripts_without_a_mark_hold_in_every_profile() {
+    for path in scripts("drills") {
+        let script = Script::parse("", &fs::read_to_string(&path).unwrap()).unwrap();
+        if script.profile.is_none() {
+            for profile in [Profile::Rfc, Profile::Linux] {
+                let settings = Settings { profile: Some(profile), is_strict: true, ..Settings::default() };
+                let verdict = run(&script, &settings).unwrap();
+                assert_eq!(verdict, Verdict::Passed, "{profile:?}: {}", path.display());
+            }
+        }
+    }
 }
 
 #[test]

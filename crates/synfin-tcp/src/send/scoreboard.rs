@@ -133,6 +133,18 @@ impl Scoreboard {
         self.records.reserve(segments as usize);
     }
 
+    /// The last segment takes in what follows it: it will go again in one with it.
+    pub(crate) fn extend_last(&mut self, by: u32) {
+        let Some(last) = self.records.back_mut() else { return };
+        last.len = last.len.saturating_add(by);
+        self.outstanding = self.outstanding.saturating_add(by);
+        match last.place {
+            Place::Sacked => self.sacked = self.sacked.saturating_add(by),
+            Place::Lost => self.lost = self.lost.saturating_add(by),
+            Place::InFlight | Place::Resent => {}
+        }
+    }
+
     /// Moves a record to another place, and keeps the counts.
     pub(crate) fn change(&mut self, index: usize, place: Place) {
         let Some(record) = self.records.get_mut(index) else { return };

@@ -253,10 +253,18 @@ impl Sender {
         (len > 0 || is_fin).then(|| self.send_new(now, len, is_fin, limits.segment_size))
     }
 
-    /// The window has opened again: what probed it may have been thrown away, and is sent again at once.
+    /// The window has opened again: what probed it may have been thrown away, and is sent again at once. An octet that
+    /// was sent alone goes in one segment with what follows it: by itself it would make Nagle hold that back.
     pub(crate) fn on_window_opened(&mut self) {
-        if self.board.first().is_some_and(|sent| sent.place != Place::Sacked) {
-            self.board.change(0, Place::Lost);
+        let Some(&first) = self.board.first() else { return };
+        if first.place == Place::Sacked {
+            return;
         }
+        if self.board.len() == 1 && !first.is_fin {
+            let more = self.unsent().min(self.usable_window()).min(self.mss.saturating_sub(first.len));
+            self.board.extend_last(more);
+            self.nxt += more;
+        }
+        self.board.change(0, Place::Lost);
     }
 }

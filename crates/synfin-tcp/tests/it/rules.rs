@@ -111,11 +111,10 @@ fn a_closed_window_is_probed() {
     assert_eq!(times[..7], [1, 3, 7, 15, 31, 63, 123]);
     assert_eq!(peer.state(), State::Established);
     peer.send(&ack(1, 1).window(3000));
-    // What probed the window was not taken, and goes first. The 999 octets that the window leaves after two full
-    // segments are less than a segment and less than half the largest window: SWS avoidance (MUST-38) keeps them.
+    // SHLD-28: what probed the window was not taken, and goes in a full segment with what follows it.
     assert_eq!(
         peer.taken(),
-        ["ACK seq 1 ack 1 len 1", "ACK seq 2 ack 1 len 1000", "ACK seq 1002 ack 1 len 1000"]
+        ["ACK seq 1 ack 1 len 1000", "ACK seq 1001 ack 1 len 1000", "ACK seq 2001 ack 1 len 1000"]
     );
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome, Failure> {
     }
     #[cfg(feature = "kernel")]
     if args.against.is_some() {
-        beside_linux(&run, &settings, &mut report)?;
+        beside_linux(&run, &settings, args.longest.0, &mut report)?;
     }
     report.finish()
 }
@@ -64,6 +64,7 @@ const AT_ONE_TIME: usize = 4;
 fn beside_linux(
     scripts: &[(Script, Verdict)],
     settings: &Settings,
+    longest: std::time::Duration,
     report: &mut Report<'_>,
 ) -> Result<(), Failure> {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -78,7 +79,7 @@ fn beside_linux(
                 while let Some((index, (script, _))) =
                     Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, scripts.get(at)?)))
                 {
-                    if sender.send((index, linux::run(script, settings))).is_err() {
+                    if sender.send((index, linux::run(script, settings, longest))).is_err() {
                         return;
                     }
                 }

@@ -4,6 +4,7 @@
 
 mod captures;
 mod contract;
+mod drill;
 mod errors;
 mod hostile;
 mod lab;

@@ -7,6 +7,9 @@ use super::{CONSTANTS, Value};
 /// Deepest nesting.
 const DEPTH_MAX: u32 = 64;
 
+/// Operators on bits, the loosest first.
+const BITS: [&[&str]; 4] = [&["|"], &["^"], &["&"], &["<<", ">>"]];
+
 /// Reads an expression and computes it as it goes.
 pub(super) struct Evaluator<'a> {
     text: &'a str,
@@ -112,7 +115,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn comparison(&mut self) -> Evaluated {
-        let mut left = self.bits()?;
+        let mut left = self.bits(0)?;
         let (mut holds, mut is_any) = (true, false);
         loop {
             let sign =
@@ -120,7 +123,7 @@ impl<'a> Evaluator<'a> {
                     !self.rest().starts_with("<<") && !self.rest().starts_with(">>") && self.take(sign)
                 });
             let Some(sign) = sign else { break };
-            let right = self.bits()?;
+            let right = self.bits(0)?;
             holds &= compare(sign, &left, &right).ok_or_else(|| self.beyond())?;
             is_any = true;
             left = right;
@@ -128,15 +131,16 @@ impl<'a> Evaluator<'a> {
         Ok(if is_any { Value::Number(i128::from(holds)) } else { left })
     }
 
-    fn bits(&mut self) -> Evaluated {
-        let mut value = self.sum()?;
+    fn bits(&mut self, level: usize) -> Evaluated {
+        let Some(signs) = BITS.get(level) else { return self.sum() };
+        let mut value = self.bits(level + 1)?;
         loop {
-            let sign = ["<<", ">>", "&", "|", "^"].into_iter().find(|sign| self.take(sign));
+            let sign = signs.iter().find(|sign| self.take(sign));
             let Some(sign) = sign else { return Ok(value) };
-            let other = self.sum()?;
+            let other = self.bits(level + 1)?;
             let (Value::Number(a), Value::Number(b)) = (&value, &other) else { return Err(self.beyond()) };
             let shift = u32::try_from(*b).ok().filter(|by| *by < 64);
-            let result = match sign {
+            let result = match *sign {
                 "<<" => shift.and_then(|by| a.checked_mul(1i128.checked_shl(by)?)),
                 ">>" => shift.map(|by| a >> by),
                 "&" => Some(a & b),

@@ -44,6 +44,9 @@ struct Parser<'a> {
     name: &'a str,
     text: &'a str,
     token: Token<'a>,
+    /// Where the token before it ends, and where the event begins.
+    last_end: usize,
+    event_start: usize,
     depth: u32,
     /// `--define=NAME=value`.
     defined: Vec<(String, Defined)>,
@@ -60,7 +63,7 @@ impl<'a> Parser<'a> {
     fn new(name: &'a str, text: &'a str) -> Parsed<Self> {
         let mut lexer = Lexer::new(name, text);
         let token = lexer.next()?;
-        Ok(Self { lexer, name, text, token, depth: 0, defined: Vec::new() })
+        Ok(Self { lexer, name, text, token, last_end: 0, event_start: 0, depth: 0, defined: Vec::new() })
     }
 
     fn script(mut self) -> Parsed<Script> {
@@ -146,6 +149,7 @@ impl<'a> Parser<'a> {
     fn event(&mut self) -> Parsed<Event> {
         let place = self.place();
         let start = self.token.start;
+        self.event_start = start;
         let when = match self.token.kind {
             Kind::Command(command) => {
                 self.advance()?;
@@ -222,12 +226,17 @@ impl<'a> Parser<'a> {
         Place::of(self.text, self.token.start)
     }
 
+    /// Something else should stand here: where the token is, or, if that is on a later line, where this one ends.
     fn error(&self, what: impl Into<String>) -> ScriptError {
-        self.lexer.error(self.token.start, what)
+        let start = self.token.start;
+        let is_apart = self.text.get(self.last_end..start).is_some_and(|gap| gap.contains('\n'));
+        let is_begun = self.last_end > self.event_start;
+        self.lexer.error(if is_apart && is_begun { self.last_end } else { start }, what)
     }
 
     fn advance(&mut self) -> Parsed<Token<'a>> {
         let next = self.lexer.next()?;
+        self.last_end = self.token.end;
         Ok(std::mem::replace(&mut self.token, next))
     }
 

@@ -39,7 +39,7 @@ impl Runner<'_> {
         let offset = self.offset(said);
         let outcome = self.stack.call(&system_call, offset);
         let outcome = self.stopped(outcome)?;
-        self.collect();
+        self.collect()?;
         let Some(end) = call.end else {
             let returned = match outcome {
                 Some(returned) => returned,
@@ -72,10 +72,10 @@ impl Runner<'_> {
             let run = self.stack.run(until_ns);
             self.stopped(run)?;
             if let Some((_, returned)) = self.stack.poll_call() {
-                self.collect();
+                self.collect()?;
                 return Ok(returned);
             }
-            self.collect();
+            self.collect()?;
         }
         let what = format!("{} blocks; a line like 0.1...0.2 {}(…) says until when", call.name, call.name);
         Err(self.failed(what, self.line(), "no return"))
@@ -85,13 +85,13 @@ impl Runner<'_> {
     pub(super) fn finish_waiting(&mut self) -> Result<(), End> {
         let Some(waiting) = &self.waiting else { return Ok(()) };
         let (place, until_ns) = (waiting.place, waiting.end_ns.saturating_add(waiting.tolerance_ns));
-        self.collect();
+        self.collect()?;
         while self.waiting.as_ref().is_some_and(|waiting| waiting.returned.is_none())
             && self.stack.now_ns() < until_ns
         {
             let run = self.stack.run(until_ns);
             self.stopped(run)?;
-            self.collect();
+            self.collect()?;
         }
         let Some(waiting) = self.waiting.take() else { return Ok(()) };
         let here = std::mem::replace(&mut self.place, place);

@@ -28,6 +28,9 @@ use super::wire::Seen;
 /// Most events of the history that are kept.
 const HISTORY_MAX: usize = 500;
 
+/// Most packets that wait for a line that expects them.
+const UNSEEN_MAX: usize = 10_000;
+
 /// Runs a script on a stack.
 pub(crate) fn run(script: &Script, plan: &Plan, stack: &mut dyn Stack) -> Result<Verdict, Broken> {
     let steps = match prepare(script, plan) {
@@ -219,7 +222,7 @@ impl<'a> Runner<'a> {
     /// What is left at the end.
     fn finish(&mut self) -> Result<(), End> {
         self.finish_waiting()?;
-        self.collect();
+        self.collect()?;
         if self.plan.is_strict
             && let Some(seen) = self.unseen.pop_front()
         {
@@ -248,7 +251,7 @@ impl<'a> Runner<'a> {
         loop {
             let run = self.stack.run(at_ns);
             self.stopped(run)?;
-            let is_any = self.collect();
+            let is_any = self.collect()?;
             if self.stack.now_ns() >= at_ns && !is_any {
                 return Ok(());
             }
@@ -256,11 +259,15 @@ impl<'a> Runner<'a> {
     }
 
     /// Takes in packets that came out, and the return of a call.
-    fn collect(&mut self) -> bool {
+    fn collect(&mut self) -> Result<bool, End> {
         let mut is_any = false;
         while let Some((at_ns, packet)) = self.stack.poll_packet() {
             is_any = true;
             self.unseen.extend(super::wire::read(at_ns, &packet));
+            if self.unseen.len() > UNSEEN_MAX {
+                let what = format!("more than {UNSEEN_MAX} packets came out that no line expects");
+                return Err(self.failed(what, self.line(), "packets without end"));
+            }
         }
         if let Some(waiting) = &mut self.waiting
             && let Some((at_ns, returned)) = self.stack.poll_call()
@@ -268,7 +275,7 @@ impl<'a> Runner<'a> {
             is_any = true;
             waiting.returned = Some((at_ns, returned));
         }
-        is_any
+        Ok(is_any)
     }
 
     fn stopped<T>(&self, result: Result<T, Stop>) -> Result<T, End> {

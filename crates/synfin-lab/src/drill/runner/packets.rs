@@ -41,7 +41,7 @@ impl Runner<'_> {
         self.note(at_ns, &packet.to_string());
         let injected = self.stack.inject(&bytes);
         self.stopped(injected)?;
-        self.collect();
+        self.collect()?;
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl Runner<'_> {
             }
             let run = self.stack.run(until_ns);
             self.stopped(run)?;
-            self.collect();
+            self.collect()?;
         }
     }
 
@@ -197,7 +197,7 @@ impl Runner<'_> {
                     let run = self.stack.run(until_ns);
                     self.stopped(run)?;
                 }
-                self.collect();
+                self.collect()?;
             }
             let ports = self.mapping(index)?.ports;
             let next = self.unseen.front().filter(|next| next_is(next, seen, ports, size, wanted));

@@ -246,11 +246,7 @@ impl Sockets {
         if matches!(self.state(connected.id), State::SynSent | State::SynReceived) {
             return if waits { WAIT } else { Err(Errno::EAGAIN) };
         }
-        let text = match octets {
-            Octets::Pattern(len) => wire::pattern(pending.offset, *len),
-            Octets::These(text) => text.clone(),
-        };
-        let rest = text.slice(pending.done.min(text.len())..);
+        let (rest, len) = self.rest(connected.id, octets, pending);
         let outcome = self.write_rest(connected.id, &rest, flags);
         match outcome {
             Err(_) if pending.done > 0 => done(i64::try_from(pending.done).unwrap_or(i64::MAX)),
@@ -261,7 +257,7 @@ impl Sockets {
                     self.on_first_write(fd, connected)?;
                 }
                 pending.done += taken;
-                if pending.done == text.len() || (!waits && pending.done > 0) {
+                if pending.done == len || (!waits && pending.done > 0) {
                     done(i64::try_from(pending.done).unwrap_or(i64::MAX))
                 } else if waits {
                     WAIT
@@ -269,6 +265,19 @@ impl Sockets {
                     Err(Errno::EAGAIN)
                 }
             }
+        }
+    }
+
+    /// What is left to be written, as far as there is room for it, and how much it was in the beginning.
+    fn rest(&self, id: ConnectionId, octets: &Octets, pending: &Pending) -> (Bytes, usize) {
+        let room = self.endpoint.connection(id).map_or(0, synfin_tcp::Connection::send_room);
+        match octets {
+            Octets::Pattern(len) => {
+                let done = u64::try_from(pending.done).unwrap_or_default();
+                let left = len.saturating_sub(pending.done).min(room);
+                (wire::pattern(pending.offset.saturating_add(done), left), *len)
+            }
+            Octets::These(text) => (text.slice(pending.done.min(text.len())..), text.len()),
         }
     }
 

@@ -22,9 +22,6 @@ use self::calls::Pending;
 use self::device::Device;
 use crate::failure::Failure;
 
-/// The longest script that is waited for.
-const LONGEST: Duration = Duration::from_secs(45);
-
 /// How long a late packet is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -34,8 +31,8 @@ const GLANCE: Duration = Duration::from_millis(1);
 /// What new sockets use unless a script says otherwise; our own TCP does too.
 const CONGESTION: &str = "cubic";
 
-/// Runs a script against the kernel.
-pub(super) fn run(script: &Script, settings: &Settings) -> Result<Verdict, Failure> {
+/// Runs a script against the kernel, unless it takes longer than so long.
+pub(super) fn run(script: &Script, settings: &Settings, longest: Duration) -> Result<Verdict, Failure> {
     thread::scope(|scope| {
         let thread = scope.spawn(|| -> Result<Verdict, Failure> {
             device::enter_new_namespace().map_err(|error| {
@@ -44,7 +41,7 @@ pub(super) fn run(script: &Script, settings: &Settings) -> Result<Verdict, Failu
                     .with_hint("the kernel is drilled as root: sudo synfin drill --against linux …")
             })?;
             let settings = Settings { is_real_time: true, is_foreign: true, ..*settings };
-            let ran = drill::run_on(script, &settings, |plan| Ok(Box::new(Linux::new(plan)?)));
+            let ran = drill::run_on(script, &settings, |plan| Ok(Box::new(Linux::new(plan, longest)?)));
             Ok(ran.with_context(|| format!("cannot run {} on Linux", script.name))?)
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -55,6 +52,7 @@ pub(super) fn run(script: &Script, settings: &Settings) -> Result<Verdict, Failu
 struct Linux {
     device: Device,
     plan: Plan,
+    longest: Duration,
     began: Instant,
     sockets: BTreeMap<i32, Arc<OwnedFd>>,
     packets: VecDeque<(u64, Bytes)>,
@@ -66,11 +64,12 @@ struct Linux {
 }
 
 impl Linux {
-    fn new(plan: &Plan) -> Result<Self, String> {
+    fn new(plan: &Plan, longest: Duration) -> Result<Self, String> {
         let device = Device::open(plan)?;
         Ok(Self {
             device,
             plan: *plan,
+            longest,
             began: Instant::now(),
             sockets: BTreeMap::new(),
             packets: VecDeque::new(),
@@ -139,7 +138,7 @@ impl Stack for Linux {
     }
 
     fn longest_ns(&self) -> Option<u64> {
-        u64::try_from(LONGEST.as_nanos()).ok()
+        u64::try_from(self.longest.as_nanos()).ok()
     }
 
     fn run(&mut self, until_ns: u64) -> Result<(), Stop> {

@@ -129,7 +129,8 @@ impl<'a> Report<'a> {
         let Self { args, passed, failed, unsupported, errors, linux } = self;
         print(&match args.format {
             DrillFormat::Text => {
-                let mut text = format!("{passed} passed, {failed} failed, {unsupported} unsupported\n");
+                let mut text = format!("{passed} passed, {failed} failed, {unsupported} unsupported");
+                text += &if errors == 0 { "\n".into() } else { format!(", {errors} could not be run\n") };
                 if let Some(Linux { passed, failed, unsupported, differ, explained, stale }) = linux {
                     text += &format!("Linux: {passed} passed, {failed} failed, {unsupported} unsupported\n");
                     text += &format!("{differ} differ, {explained} of them with a written reason");

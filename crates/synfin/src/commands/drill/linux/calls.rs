@@ -214,7 +214,12 @@ impl Linux {
 }
 
 fn unsupported(call: &SystemCall) -> Stop {
-    Stop::Unsupported(format!("{call:?} on Linux"))
+    let what = match call {
+        SystemCall::Ioctl(_, Request::OutputQueue) => "SIOCOUTQ".to_owned(),
+        SystemCall::Ioctl(_, Request::NotSent) => "SIOCOUTQNSD".to_owned(),
+        other => format!("{other:?}"),
+    };
+    Stop::Unsupported(format!("{what} on Linux"))
 }
 
 fn descriptor(call: &SystemCall) -> Option<i32> {
@@ -251,17 +256,21 @@ fn write(
     offset: u64,
     done: &mut usize,
 ) -> Option<Returned> {
-    let text = match octets {
-        Octets::Pattern(len) => pattern(offset, *len),
-        Octets::These(text) => text.clone(),
+    let (rest, len) = match octets {
+        Octets::Pattern(len) => {
+            let left = len.saturating_sub(*done);
+            // What a socket takes at once is less; who does not wait is told how much that was.
+            let left = if waits { left.min(1 << 20) } else { left };
+            (pattern(offset.saturating_add(u64::try_from(*done).unwrap_or_default()), left), *len)
+        }
+        Octets::These(text) => (text.slice((*done).min(text.len())..), text.len()),
     };
-    let rest = text.get(*done..).unwrap_or_default();
     let mut sending = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     sending.set(SendFlags::OOB, flags.is_urgent);
-    match rustix::net::send(fd, rest, sending) {
+    match rustix::net::send(fd, &rest, sending) {
         Ok(sent) => {
             *done += sent;
-            (!waits || *done >= text.len()).then(|| number(Ok(count(*done))))
+            (!waits || *done >= len).then(|| number(Ok(count(*done))))
         }
         Err(Error::AGAIN) if waits => None,
         Err(_) if *done > 0 => Some(number(Ok(count(*done)))),

@@ -9,7 +9,7 @@ use synfin_lab::drill::{OptionValue, Returned, SocketOption, Stop};
 use super::calls::{given, plain};
 
 fn unsupported(option: SocketOption) -> Stop {
-    Stop::Unsupported(format!("{option:?} on Linux"))
+    Stop::Unsupported(format!("{} on Linux", option.name()))
 }
 
 /// `setsockopt`
