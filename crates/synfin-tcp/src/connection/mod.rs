@@ -229,6 +229,7 @@ impl<O: Observer> Connection<O> {
                 from,
                 to,
                 source: Source::Stack,
+                is_inferred: false,
                 process: None,
             });
         }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use synfin_kernel::{
-    Change, Counters, Event, Evidence, Existing, Reason, Socket, SocketTimer, Why,
+    Change, Counters, Event, Existing, Reason, Socket, SocketTimer, Why,
     event::{Dropped, ResetSent, Retransmit},
 };
 use synfin_wire::{Loss, Process, SocketId};
@@ -191,8 +191,10 @@ pub(crate) fn change(out: &mut Vec<u8>, change: &Change) {
         .word("from", step.from.name())
         .word("to", step.to.name())
         .number("at_ns", step.at_ns)
-        .word("source", step.source.name())
-        .word("evidence", evidence(change.evidence));
+        .word("source", step.source.name());
+    if step.is_inferred {
+        object.flag("inferred", true);
+    }
     if let Some(ns) = change.in_state_ns {
         object.number("in_state_ns", ns);
     }
@@ -295,13 +297,6 @@ pub(crate) fn timer(timer: Option<SocketTimer>) -> Option<(&'static str, std::ti
     })
 }
 
-const fn evidence(evidence: Evidence) -> &'static str {
-    match evidence {
-        Evidence::Observed => "observed",
-        Evidence::Inferred => "inferred",
-    }
-}
-
 fn reason_name(out: &mut Vec<u8>, reason: Reason) {
     match reason.name {
         Some(name) => string(out, name),
@@ -341,6 +336,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use synfin_kernel::Evidence;
     use synfin_wire::{ProcessName, Source, State, StateChange};
 
     use super::*;
@@ -356,6 +352,7 @@ mod tests {
                 from: State::SynReceived,
                 to: State::Closed,
                 source: Source::Kernel,
+                is_inferred: true,
                 process: Some(Process { pid: 10, name: ProcessName::new("\"\\\n\u{7f}é😀".as_bytes()) }),
             },
             evidence: Evidence::Inferred,
@@ -375,7 +372,7 @@ mod tests {
         assert_eq!((&line["from"], &line["to"]), (&"SYN-RECEIVED".into(), &"CLOSED".into()));
         assert_eq!(line["process"], serde_json::json!({ "pid": 10, "name": "\"\\\n\u{7f}é😀" }));
         assert_eq!(line["why"], serde_json::json!({ "what": "reset-sent", "reason": 7 }));
-        assert_eq!(line["evidence"], "inferred");
+        assert_eq!(line["inferred"], true);
         assert_eq!(line["counters"]["cwnd"], 10);
         assert!(out.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
     }
