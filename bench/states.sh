@@ -88,6 +88,11 @@ seen_by_bpftrace() { awk '$NF == 2 { n++ } END { print n + 0 }' "$work/bpftrace.
 lost_by_tshark() { awk '/dropped from/ { n += $1 } / dropped/ && !/from/ { n += $1 } END { print n + 0 }' "$work/tshark.err"; }
 seen_by_tshark() { tcpdump -n -r "$work/tshark.pcapng" 'tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn' 2>/dev/null | wc -l; }
 
+# ticks_of PROCESS: the processor time that it took, with its children: tshark has one that captures.
+ticks_of() {
+  for pid in "$1" $(pgrep -P "$1"); do cat "/proc/$pid/stat"; done | awk '{ n += $14 + $15 } END { print n }'
+}
+
 # measure NAME READY COMMAND…: one round with a command beside, which is ready when the file READY has something in it.
 measure() {
   local name=$1 ready=$2 rate count ticks=''
@@ -103,10 +108,11 @@ measure() {
     # bpftrace says that it attaches, and not that it has.
     sleep 0.5
   fi
+  # What it takes to begin is not what a connection costs.
+  [ -z "$beside" ] || ticks=$(ticks_of "$beside")
   read -r rate count < <(load)
   if [ -n "$beside" ]; then
-    # tshark has a child that captures.
-    ticks=$(for pid in "$beside" $(pgrep -P "$beside"); do cat "/proc/$pid/stat"; done | awk '{ n += $14 + $15 } END { print n }')
+    ticks=$(($(ticks_of "$beside") - ticks))
     kill -INT "$beside" 2>/dev/null || true
     wait "$beside" || true
     beside=''

@@ -76,7 +76,7 @@ impl<'b> Object<'b> {
                     if i > 0 {
                         out.push(b'.');
                     }
-                    decimal(out, octet.into());
+                    short(out, octet);
                 }
                 Ok(())
             }
@@ -318,6 +318,17 @@ fn decimal(out: &mut Vec<u8>, mut value: u64) {
     out.truncate(start + len);
 }
 
+/// Up to three digits.
+fn short(out: &mut Vec<u8>, value: u8) {
+    if value >= 100 {
+        out.push(b'0' + value / 100);
+    }
+    if value >= 10 {
+        out.push(b'0' + value / 10 % 10);
+    }
+    out.push(b'0' + value % 10);
+}
+
 /// A string; whatever a terminal might obey is escaped, beyond what RFC 8259 asks for.
 fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -340,6 +351,21 @@ mod tests {
     use synfin_wire::{ProcessName, Source, State, StateChange};
 
     use super::*;
+
+    #[test]
+    fn numbers_of_every_length() {
+        let lengths = (0..20).map(|n| 10_u64.pow(n)).flat_map(|power| [power - 1, power, power + 1]);
+        for value in lengths.chain([0, u64::MAX]) {
+            let mut out = b"x".to_vec();
+            decimal(&mut out, value);
+            assert_eq!(out, format!("x{value}").into_bytes());
+        }
+        for value in 0..=u8::MAX {
+            let mut out = Vec::new();
+            short(&mut out, value);
+            assert_eq!(out, value.to_string().into_bytes());
+        }
+    }
 
     #[test]
     fn a_line_is_json_whatever_the_process_is_called() {
