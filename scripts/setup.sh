@@ -45,6 +45,8 @@ ethtool|cmd ethtool|turns segmentation offload off, so that packets are of the s
 tcpdump|cmd tcpdump|captures the benchmark traffic
 tcptrace|cmd tcptrace|a peer to measure against
 tshark|cmd tshark|a peer to measure against
+bpftrace|cmd bpftrace|a peer to measure against
+procps|cmd pgrep|finds the processes of a peer
 hyperfine|cmd hyperfine|measures short commands
 time|cmd time|measures peak memory
 '
@@ -130,17 +132,17 @@ advise() {
     *' fedora '* | *' rhel '*)
       install='sudo dnf install'
       run='gcc glibc-devel pkgconf-pkg-config libpcap-devel clang'
-      test='wireshark-cli tcpdump nginx curl iproute zstd gzip' bench='wrk ethtool tcptrace hyperfine time' fuzz='gcc-c++'
+      test='wireshark-cli tcpdump nginx curl iproute zstd gzip' bench='wrk ethtool tcptrace bpftrace procps-ng hyperfine time' fuzz='gcc-c++'
       ;;
     *' arch '*)
       install='sudo pacman -S --needed'
       run='gcc pkgconf libpcap clang'
-      test='wireshark-cli tcpdump nginx curl iproute2 zstd gzip' bench='wrk ethtool tcptrace hyperfine time' fuzz=''
+      test='wireshark-cli tcpdump nginx curl iproute2 zstd gzip' bench='wrk ethtool tcptrace bpftrace procps-ng hyperfine time' fuzz=''
       ;;
     *' alpine '*)
       install='sudo apk add'
       run='gcc musl-dev linux-headers pkgconf libpcap-dev clang'
-      test='bash tshark tcpdump nginx curl iproute2 zstd gzip' bench='wrk ethtool tcptrace hyperfine coreutils' fuzz='g++'
+      test='bash tshark tcpdump nginx curl iproute2 zstd gzip' bench='wrk ethtool tcptrace bpftrace procps hyperfine coreutils' fuzz='g++'
       ;;
     *)
       fail "this system is not known here. Install what Debian calls: $2"

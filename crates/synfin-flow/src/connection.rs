@@ -77,6 +77,8 @@ pub struct StateEntry {
     pub at_ns: u64,
     /// Who says so.
     pub source: Source,
+    /// It follows from what that source told, and was not told itself. Always so of packets.
+    pub is_inferred: bool,
     /// Frame number of the packet that shows it, where one does.
     pub packet: Option<u64>,
 }

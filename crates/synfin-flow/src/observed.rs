@@ -43,7 +43,8 @@ impl Observed {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
         };
-        let entry = |state| StateEntry { state, at_ns: change.at_ns, source: change.source, packet: None };
+        let StateChange { at_ns, source, is_inferred, .. } = *change;
+        let entry = |state| StateEntry { state, at_ns, source, is_inferred, packet: None };
         if entries.is_empty() {
             entries.push(entry(change.from));
         }

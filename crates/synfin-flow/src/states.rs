@@ -312,7 +312,9 @@ impl Step<'_> {
     }
 
     fn push(&mut self, state: State, packet: Option<u64>) {
-        self.entries.push(StateEntry { state, at_ns: self.at_ns, source: Source::Packet, packet });
+        let entry =
+            StateEntry { state, at_ns: self.at_ns, source: Source::Packet, is_inferred: true, packet };
+        self.entries.push(entry);
     }
 
     /// Takes back uncertain entries down to `state`, if one can get there.

@@ -32,7 +32,7 @@ mod packet;
 use serde::Serialize;
 use synfin_flow::{Connection, Finding, Packet, StateEntry, Summary};
 use synfin_messages::Message;
-use synfin_wire::{Loss, Side};
+use synfin_wire::{Loss, Side, Source};
 
 /// Writes an object in a line, with what every line begins with.
 fn write(out: &mut String, r#type: &str, object: impl Serialize) {
@@ -96,6 +96,8 @@ struct StateObject {
     to: &'static str,
     at_ns: u64,
     source: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    inferred: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     packet: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +122,8 @@ pub(crate) fn write_state(
         to: entry.state.name(),
         at_ns: entry.at_ns,
         source: entry.source.name(),
+        // Of packets it goes without saying.
+        inferred: entry.is_inferred && entry.source != Source::Packet,
         packet: entry.packet,
         process: process(local),
     };

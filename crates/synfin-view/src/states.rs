@@ -1,7 +1,7 @@
 //! The list of state changes.
 
 use synfin_flow::{Connection, StateEntry};
-use synfin_wire::Side;
+use synfin_wire::{Side, Source};
 
 use crate::style::{Paint, Style};
 use crate::text::Line;
@@ -28,5 +28,6 @@ pub(crate) fn write(
     }
     line.skip(2);
     line.put(previous.state.name()).skip(1).put(glyphs.to).skip(1).paint(Paint::State, entry.state.name());
-    line.skip(2).put("(").put(entry.source.name()).put(")").end();
+    let inferred = if entry.is_inferred && entry.source != Source::Packet { ", inferred" } else { "" };
+    line.skip(2).put("(").put(entry.source.name()).put(inferred).put(")").end();
 }

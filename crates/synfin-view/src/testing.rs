@@ -76,14 +76,16 @@ impl Talk {
     /// A state that the last packet shows.
     pub(crate) fn state(&mut self, side: Side, state: State) -> &mut Self {
         let packet = (self.n > 0).then_some(self.n);
-        let entry = StateEntry { state, at_ns: self.at_ns, source: Source::Packet, packet };
+        let entry =
+            StateEntry { state, at_ns: self.at_ns, source: Source::Packet, is_inferred: true, packet };
         self.endpoint(side).states.push(entry);
         self
     }
 
     /// A state that the kernel tells.
     pub(crate) fn kernel_state(&mut self, side: Side, state: State) -> &mut Self {
-        let entry = StateEntry { state, at_ns: self.at_ns, source: Source::Kernel, packet: None };
+        let entry =
+            StateEntry { state, at_ns: self.at_ns, source: Source::Kernel, is_inferred: false, packet: None };
         self.endpoint(side).states.push(entry);
         self
     }

@@ -96,6 +96,8 @@ pub struct StateChange {
     pub to: State,
     /// Who says so.
     pub source: Source,
+    /// The source did not tell of this very change: it follows from what it told. Always so of packets.
+    pub is_inferred: bool,
     /// Whose socket it is, where that is known.
     pub process: Option<Process>,
 }
@@ -103,21 +105,15 @@ pub struct StateChange {
 /// Who says that a state changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Source {
-    /// The kernel said so: exact.
+    /// The kernel.
     Kernel,
-    /// Inferred from the packets.
+    /// The packets: whatever follows from them is inferred.
     Packet,
-    /// A TCP of our own said so: exact.
+    /// A TCP of our own.
     Stack,
 }
 
 impl Source {
-    /// Whether the change was observed, and not inferred.
-    #[must_use]
-    pub fn is_observed(self) -> bool {
-        !matches!(self, Self::Packet)
-    }
-
     /// The name in the JSON contract.
     #[must_use]
     pub fn name(self) -> &'static str {

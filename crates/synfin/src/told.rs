@@ -7,7 +7,7 @@
 //! ```text
 //! block    "synfin", version (1), 0, item…, up to an item of kind 0 or the end
 //! item     kind (1 byte), length of what follows (2), fields
-//! state    kind 1: at_ns (8), namespace (8), cookie (8), local, remote, from (1), to (1), process
+//! state    kind 1: at_ns (8), namespace (8), cookie (8), local, remote, from (1), to (1), process, is inferred (1)
 //! owner    kind 2: at_ns (8), namespace (8), cookie (8), local, remote, process
 //! note     kind 3: at_ns (8), namespace (8), local, remote, what (1), has seq (1), seq (4), reason (the rest, UTF-8)
 //! address  family (1: 4 or 6), IP address (16, IPv4 in the first 4), port (2)
@@ -57,11 +57,13 @@ pub(crate) fn encode(observation: &Observation<'_>, block: &mut Vec<u8>) {
     let mut fields = Vec::with_capacity(96);
     let kind = match observation {
         Observation::StateChange(change) => {
-            let StateChange { at_ns, socket, local, remote, from, to, source: _, process } = *change;
+            let StateChange { at_ns, socket, local, remote, from, to, source: _, is_inferred, process } =
+                *change;
             put_head(&mut fields, at_ns, socket);
             put_ends(&mut fields, local, remote);
             fields.extend([from, to].map(number));
             put_process(&mut fields, process);
+            fields.push(u8::from(is_inferred));
             STATE
         }
         Observation::Owner(owner) => {
@@ -223,6 +225,8 @@ impl<'a> Fields<'a> {
             to: self.state()?,
             source: Source::Kernel,
             process: self.process()?,
+            // Files from before this field had nothing more to say.
+            is_inferred: self.byte().is_some_and(|byte| byte != 0),
         })
     }
 

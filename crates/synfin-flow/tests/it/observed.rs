@@ -32,6 +32,7 @@ fn change(wire: &Wire, side: Side, at_ns: u64, from: State, to: State) -> StateC
         from,
         to,
         source: Source::Kernel,
+        is_inferred: false,
         process: Some(Process { pid: 42, name: ProcessName::new(b"curl") }),
     }
 }
@@ -84,6 +85,27 @@ fn told_states_take_the_place_of_inferred_ones_beside_the_same_packets() {
     assert_eq!(connection.server.state(), Closed);
     assert_eq!(connection.client.process.unwrap().pid, 42);
     assert_eq!(connection.server.process, None);
+}
+
+/// Who tells may have inferred it: that is kept, and told of each state.
+#[test]
+fn what_the_kernel_inferred_stays_inferred() {
+    let wire = Wire::script(EXCHANGE);
+    let mut tracker = Tracker::new(Config::default());
+    let mut story = Story::default();
+    for (to, is_inferred) in [(SynSent, true), (Established, false)] {
+        let from = if to == SynSent { Closed } else { SynSent };
+        let told = StateChange { is_inferred, ..change(&wire, Side::Client, 0, from, to) };
+        tracker.observe(&Observation::StateChange(told), &mut story);
+    }
+    for (number, frame) in (1..).zip(&wire.frames) {
+        tracker.observe(&Observation::Frame(frame.frame(number)), &mut story);
+    }
+    story.summary = tracker.finish(&mut story);
+    let connection = story.only();
+    let told = connection.client.states.iter().skip(1).map(|entry| entry.is_inferred);
+    assert_eq!(told.collect::<Vec<_>>(), [true, false]);
+    assert!(connection.server.states.iter().all(|entry| entry.is_inferred), "by packets");
 }
 
 #[test]

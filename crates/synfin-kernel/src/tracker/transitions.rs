@@ -323,6 +323,7 @@ impl Tracker {
                 from,
                 to,
                 source: Source::Kernel,
+                is_inferred: evidence == Evidence::Inferred,
                 process,
             },
             evidence,

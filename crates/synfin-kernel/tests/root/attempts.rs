@@ -12,7 +12,7 @@ use rustix::{
 use synfin_kernel::{Event, Report};
 use synfin_wire::State;
 
-use crate::world::{Watch, ip, isolated};
+use crate::world::{Watch, ip, isolated, sysctl};
 
 #[test]
 fn a_closed_port() {
@@ -113,5 +113,28 @@ fn the_client_loses_patience() {
         watch.catch_up();
         let client = watch.changes().find(|change| change.change.remote == hole).unwrap().change.local;
         assert_eq!(watch.chain(client), "CLOSED SYN-SENT CLOSED");
+    });
+}
+
+/// There is no port to be had: the attempt ends before its SYN, and is told nevertheless.
+#[test]
+fn no_port_is_left() {
+    isolated(|| {
+        sysctl("ip_local_port_range", "20000 20000");
+        let mut watch = Watch::begin();
+        // A listener's port is none for the range to give, so it needs one of its own.
+        let listener = TcpListener::bind("127.0.0.1:7005").unwrap();
+        let server = listener.local_addr().unwrap();
+        let _first = TcpStream::connect(server).unwrap();
+        let second = TcpStream::connect(server);
+        assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrNotAvailable);
+        // What catches up takes a port, too.
+        sysctl("ip_local_port_range", "20000 30000");
+        watch.catch_up();
+        let changes: Vec<_> = watch
+            .changes()
+            .filter(|change| change.change.remote == server && change.change.local.port() == 0)
+            .collect();
+        assert_eq!(crate::world::chain(&changes), "CLOSED [SYN-SENT] CLOSED");
     });
 }

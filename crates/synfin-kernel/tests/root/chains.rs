@@ -9,7 +9,7 @@ use std::{
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 use synfin_wire::State;
 
-use crate::world::{Pair, Watch, isolated, sysctl};
+use crate::world::{Pair, Watch, ip, isolated, sysctl};
 
 const CLIENT_OPENS: &str = "CLOSED SYN-SENT ESTABLISHED";
 const SERVER_OPENS: &str = "LISTEN SYN-RECEIVED ESTABLISHED";
@@ -104,6 +104,21 @@ fn the_client_resets() {
     });
 }
 
+#[test]
+fn the_server_resets() {
+    isolated(|| {
+        let Pair { mut watch, client, server, client_address, server_address, .. } = Pair::connect();
+        sockopt::set_socket_linger(&server, Some(Duration::ZERO)).unwrap();
+        drop(server);
+        watch.until_state(client_address, State::Closed);
+        watch.catch_up();
+        drop(client);
+        let sent = "(reset sent: TCP_STATE)";
+        assert_eq!(watch.chain(client_address), format!("{CLIENT_OPENS} CLOSED (reset received)"));
+        assert_eq!(watch.chain(server_address), format!("{SERVER_OPENS} CLOSED {sent}"));
+    });
+}
+
 /// Closing with unread data is a reset too (RFC 9293 section 3.10.4, RFC 2525 section 2.17).
 #[test]
 fn the_server_closes_with_unread_data() {
@@ -157,6 +172,46 @@ fn the_server_never_closes() {
         );
         assert_eq!(watch.chain(server_address), format!("{SERVER_OPENS} CLOSE-WAIT"));
         drop(server);
+    });
+}
+
+/// The same from the other side: the server closes, and its client never does.
+#[test]
+fn the_client_never_closes() {
+    isolated(|| {
+        sysctl("tcp_fin_timeout", "1");
+        let Pair { mut watch, client, server, client_address, server_address, .. } = Pair::connect();
+        drop(server);
+        watch.until_state(server_address, State::Closed);
+        watch.catch_up();
+        assert_eq!(watch.chain(client_address), format!("{CLIENT_OPENS} CLOSE-WAIT"));
+        assert_eq!(
+            watch.chain(server_address),
+            format!("{SERVER_OPENS} FIN-WAIT-1 FIN-WAIT-2 CLOSED (expired)")
+        );
+        drop(client);
+    });
+}
+
+/// Both close before either hears of the other: no FIN passes until both have sent theirs. Whichever passes first finds
+/// its receiver in FIN-WAIT-1; its acknowledgement comes before the other's FIN, which is sent again later.
+#[test]
+fn simultaneous_close_of_two_sockets() {
+    isolated(|| {
+        let Pair { mut watch, client, server, client_address, server_address, .. } = Pair::connect();
+        ip("link set lo down");
+        drop(client);
+        drop(server);
+        ip("link set lo up");
+        watch.until_state(client_address, State::TimeWait);
+        watch.until_state(server_address, State::TimeWait);
+        watch.catch_up();
+        let (heard, hears) = ("FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT", "FIN-WAIT-1 CLOSING TIME-WAIT");
+        let (client, server) = (watch.chain(client_address), watch.chain(server_address));
+        let ends = |of_client: &str, of_server: &str| {
+            client == format!("{CLIENT_OPENS} {of_client}") && server == format!("{SERVER_OPENS} {of_server}")
+        };
+        assert!(ends(heard, hears) || ends(hears, heard) || ends(hears, hears), "{client}\n{server}");
     });
 }
 

@@ -233,6 +233,7 @@ impl<O: Observer> Connection<O> {
                 from,
                 to,
                 source: Source::Stack,
+                is_inferred: false,
                 process: None,
             });
         }

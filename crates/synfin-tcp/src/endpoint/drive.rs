@@ -237,6 +237,7 @@ impl<O: Observer + Clone> Endpoint<O> {
                 from,
                 to,
                 source: Source::Stack,
+                is_inferred: false,
                 process: None,
             });
         }

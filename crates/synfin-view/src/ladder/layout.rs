@@ -55,9 +55,9 @@ impl<'c> Canvas<'c> {
         let arrow = (width - LEFT_LANE - 2 - 1 - STATE_WIDTH).min(LONGEST_ARROW);
         // Where an end was before the first packet is never observed, and needs no telling.
         let entries = Side::BOTH.into_iter().flat_map(|side| connection.endpoint(side).states.iter().skip(1));
-        let mut sources = entries.map(|entry| entry.source.is_observed());
+        let mut sources = entries.map(|entry| entry.is_inferred);
         let first = sources.next();
-        let tells_sources = sources.any(|is_observed| Some(is_observed) != first);
+        let tells_sources = sources.any(|is_inferred| Some(is_inferred) != first);
         let took = connection.end_ns.saturating_sub(connection.start_ns);
         Self {
             connection,
@@ -91,8 +91,7 @@ impl<'c> Canvas<'c> {
         }
         if self.tells_sources {
             let mut line = Line::new(out, &self.style);
-            let text =
-                format!("{} inferred from packets; other states were observed", self.style.glyphs().inferred);
+            let text = format!("{} inferred; other states were observed", self.style.glyphs().inferred);
             line.to(LEFT_LANE).paint(Paint::Faint, &text).end();
         }
     }
@@ -231,7 +230,7 @@ impl<'c> Canvas<'c> {
     }
 
     fn inferred(&self, entry: &StateEntry) -> &'static str {
-        if self.tells_sources && !entry.source.is_observed() { self.style.glyphs().inferred } else { "" }
+        if self.tells_sources && entry.is_inferred { self.style.glyphs().inferred } else { "" }
     }
 
     /// Text between the lanes: at the side of who sent it, two columns off, and cut where it is too long.

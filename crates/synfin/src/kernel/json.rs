@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use synfin_kernel::{
-    Change, Counters, Event, Evidence, Existing, Processes, Reason, Socket, SocketTimer, Why,
+    Change, Counters, Event, Existing, Processes, Reason, Socket, SocketTimer, Why,
     event::{Dropped, ResetSent, Retransmit},
     process::Known,
 };
@@ -77,7 +77,7 @@ impl<'b> Object<'b> {
                     if i > 0 {
                         out.push(b'.');
                     }
-                    decimal(out, octet.into());
+                    short(out, octet);
                 }
                 Ok(())
             }
@@ -215,8 +215,10 @@ pub(crate) fn change(out: &mut Vec<u8>, change: &Change) {
         .word("from", step.from.name())
         .word("to", step.to.name())
         .number("at_ns", step.at_ns)
-        .word("source", step.source.name())
-        .word("evidence", evidence(change.evidence));
+        .word("source", step.source.name());
+    if step.is_inferred {
+        object.flag("inferred", true);
+    }
     if let Some(ns) = change.in_state_ns {
         object.number("in_state_ns", ns);
     }
@@ -320,13 +322,6 @@ pub(crate) fn timer(timer: Option<SocketTimer>) -> Option<(&'static str, std::ti
     })
 }
 
-const fn evidence(evidence: Evidence) -> &'static str {
-    match evidence {
-        Evidence::Observed => "observed",
-        Evidence::Inferred => "inferred",
-    }
-}
-
 fn reason_name(out: &mut Vec<u8>, reason: Reason) {
     match reason.name {
         Some(name) => string(out, name),
@@ -348,6 +343,17 @@ fn decimal(out: &mut Vec<u8>, mut value: u64) {
     out.truncate(start + len);
 }
 
+/// Up to three digits.
+fn short(out: &mut Vec<u8>, value: u8) {
+    if value >= 100 {
+        out.push(b'0' + value / 100);
+    }
+    if value >= 10 {
+        out.push(b'0' + value / 10 % 10);
+    }
+    out.push(b'0' + value % 10);
+}
+
 /// A string; whatever a terminal might obey is escaped, beyond what RFC 8259 asks for.
 fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -366,9 +372,25 @@ fn string(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use synfin_kernel::Evidence;
     use synfin_wire::{ProcessName, Source, State, StateChange};
 
     use super::*;
+
+    #[test]
+    fn numbers_of_every_length() {
+        let lengths = (0..20).map(|n| 10_u64.pow(n)).flat_map(|power| [power - 1, power, power + 1]);
+        for value in lengths.chain([0, u64::MAX]) {
+            let mut out = b"x".to_vec();
+            decimal(&mut out, value);
+            assert_eq!(out, format!("x{value}").into_bytes());
+        }
+        for value in 0..=u8::MAX {
+            let mut out = Vec::new();
+            short(&mut out, value);
+            assert_eq!(out, value.to_string().into_bytes());
+        }
+    }
 
     #[test]
     fn a_line_is_json_whatever_the_process_is_called() {
@@ -381,6 +403,7 @@ mod tests {
                 from: State::SynReceived,
                 to: State::Closed,
                 source: Source::Kernel,
+                is_inferred: true,
                 process: Some(Process { pid: 10, name: ProcessName::new("\"\\\n\u{7f}é😀".as_bytes()) }),
             },
             evidence: Evidence::Inferred,
@@ -400,7 +423,7 @@ mod tests {
         assert_eq!((&line["from"], &line["to"]), (&"SYN-RECEIVED".into(), &"CLOSED".into()));
         assert_eq!(line["process"], serde_json::json!({ "pid": 10, "name": "\"\\\n\u{7f}é😀" }));
         assert_eq!(line["why"], serde_json::json!({ "what": "reset-sent", "reason": 7 }));
-        assert_eq!(line["evidence"], "inferred");
+        assert_eq!(line["inferred"], true);
         assert_eq!(line["counters"]["cwnd"], 10);
         assert!(out.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
     }

@@ -25,7 +25,7 @@ prop_compose! {
     ) -> StateChange {
         let socket = SocketId { namespace, cookie };
         let (from, to) = (State::ALL[from], State::ALL[to]);
-        StateChange { at_ns, socket, local, remote, from, to, source: Source::Kernel, process }
+        StateChange { at_ns, socket, local, remote, from, to, source: Source::Kernel, is_inferred: true, process }
     }
 }
 
@@ -84,6 +84,7 @@ fn what_is_not_known_is_passed_over_and_what_follows_is_read() {
         from: State::Closed,
         to: State::SynSent,
         source: Source::Kernel,
+        is_inferred: false,
         process: None,
     };
     let change = Observation::StateChange(change);
