@@ -143,6 +143,8 @@ fn what_is_not_there_is_never_passed() {
         "+0 > udp (100)",
         "+0 < ipv4 1.1.1.1 > 2.2.2.2: gre: . 1:1(0) ack 1 win 1",
         "+0 > S.5 0:0(0) ack 1",
+        "+0 < . 1:1(0) ack 1 win 1 <nop,ECN e1b 1 ceb 0 e0b 1,nop>",
+        "+0 > . 1:1(0) ack 1 <dss dack4=1 nocs>",
         "+0 %{ assert tcpi_reordering == 3 }%",
         "+0 %{ import re }%",
         "+0 < icmp unreachable no_such_thing [1:2(1)]",

@@ -48,6 +48,8 @@ struct Parser<'a> {
     last_end: usize,
     event_start: usize,
     depth: u32,
+    /// An option that is of the language, and nobody here has.
+    foreign_option: Option<&'a str>,
     /// `--define=NAME=value`.
     defined: Vec<(String, Defined)>,
 }
@@ -63,7 +65,17 @@ impl<'a> Parser<'a> {
     fn new(name: &'a str, text: &'a str) -> Parsed<Self> {
         let mut lexer = Lexer::new(name, text);
         let token = lexer.next()?;
-        Ok(Self { lexer, name, text, token, last_end: 0, event_start: 0, depth: 0, defined: Vec::new() })
+        Ok(Self {
+            lexer,
+            name,
+            text,
+            token,
+            last_end: 0,
+            event_start: 0,
+            depth: 0,
+            foreign_option: None,
+            defined: Vec::new(),
+        })
     }
 
     fn script(mut self) -> Parsed<Script> {

@@ -22,6 +22,9 @@ const LETTERS: [(char, Flags); 9] = [
 /// What a packet may begin with that is no TCP over plain IP.
 const ELSEWHERE: [&str; 7] = ["udp", "gre", "GREv0", "mpls", "ipv4", "ipv6", "raw"];
 
+/// Options of packetdrill's descendants: Accurate ECN, Multipath TCP.
+const FOREIGN_OPTIONS: [&str; 6] = ["ECN", "accecn", "dss", "dss_ack", "add_address", "remove_address"];
+
 /// The text of a script, for what is kept as it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a> {
@@ -116,6 +119,9 @@ impl Parser<'_> {
         let options = if self.is_options() { self.options()? } else { Some(Vec::new()) };
         if options.is_none() && direction == Direction::In {
             return Err(self.lexer.error(start, "<...> only in packets that come out"));
+        }
+        if let Some(option) = self.foreign_option.take() {
+            return Ok(Content::Unsupported(format!("the option {option}")));
         }
         if self.token.kind == Kind::Sign('{') {
             self.elsewhere("")?;
@@ -240,6 +246,13 @@ impl Parser<'_> {
                 let mut data = vec![0xf9, 0x89];
                 data.extend(self.hex()?);
                 TcpOption::Other(254, data)
+            }
+            other if other.starts_with("mp_") || FOREIGN_OPTIONS.contains(&other) => {
+                self.foreign_option = Some(other);
+                while !matches!(self.token.kind, Kind::Sign('>') | Kind::End) {
+                    self.advance()?;
+                }
+                TcpOption::Nop
             }
             other => {
                 let what = format!(
