@@ -41,6 +41,8 @@ pub(super) struct Entry {
     pub(super) since_ns: Option<u64>,
     /// Its process as /proc knew it.
     pub(super) listed_owner: Option<Process>,
+    /// Its process as it was told last: a listener that is gone can be asked no more.
+    pub(super) told_owner: Option<Process>,
     /// When the snapshot that told of it was over: an older event is told already.
     pub(super) listed_ns: u64,
     /// The full socket is gone, a time-wait socket has taken over.
@@ -61,6 +63,7 @@ impl Entry {
             state,
             since_ns,
             listed_owner: None,
+            told_owner: None,
             listed_ns: 0,
             is_handed_over: false,
             untold_syn_ns: None,
@@ -97,4 +100,6 @@ pub(super) struct Facts {
     pub(super) user: Option<Process>,
     /// The last reset, and when.
     pub(super) reset: Option<(u64, Why)>,
+    /// The time of the last event that told something.
+    pub(super) learned_ns: u64,
 }

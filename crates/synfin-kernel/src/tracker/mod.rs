@@ -224,11 +224,14 @@ impl Tracker {
         self.forgotten
     }
 
-    /// Whose socket it is: the process that used it last, else the one that /proc named, else the listener's.
+    /// Whose socket it is: the process that used it last, else the one that /proc named, else the listener's, also of one
+    /// that is gone.
     #[must_use]
     pub fn owner(&self, socket: SocketId) -> Option<Process> {
         let entry = self.entries.get(&socket);
-        self.own_owner(socket, entry).or_else(|| self.listener_owner(socket.namespace, entry?.local))
+        self.own_owner(socket, entry)
+            .or_else(|| self.listener_owner(socket.namespace, entry?.local))
+            .or_else(|| entry?.told_owner)
     }
 
     fn own_owner(&self, socket: SocketId, entry: Option<&Entry>) -> Option<Process> {
@@ -253,7 +256,11 @@ impl Tracker {
     fn learn(&mut self, event: &Event) {
         let Some(subject) = event.subject() else { return };
         let (socket, at_ns) = (subject.socket, subject.at_ns);
-        let mut facts = |change: &dyn Fn(&mut Facts)| change(self.facts.entry(socket).or_default());
+        let mut facts = |change: &dyn Fn(&mut Facts)| {
+            let facts = self.facts.entry(socket).or_default();
+            facts.learned_ns = facts.learned_ns.max(at_ns);
+            change(facts);
+        };
         match event {
             Event::Connecting(_, task) | Event::Owner(_, task) => {
                 facts(&|facts| facts.user = Some(task.process))
@@ -278,7 +285,15 @@ impl Tracker {
         if let Some(subject) = event.subject()
             && !self.entries.contains_key(&subject.socket)
         {
-            self.facts.remove(&subject.socket);
+            self.forget_facts(subject.socket, subject.at_ns);
+        }
+    }
+
+    /// Forgets what was learned of a socket up to then. What came later is of its next connection, since one socket may
+    /// connect again and again, and is forgotten when that event's turn comes, unless it is known by then.
+    fn forget_facts(&mut self, socket: SocketId, until_ns: u64) {
+        if self.facts.get(&socket).is_some_and(|facts| facts.learned_ns <= until_ns) {
+            self.facts.remove(&socket);
         }
     }
 
@@ -301,13 +316,14 @@ impl Tracker {
         if self.entries.len() > self.options.max_sockets
             && let Some((_, oldest)) = self.time_wait_deadlines.pop_front()
         {
-            self.remove(oldest);
+            self.remove(oldest, u64::MAX);
             self.forgotten = self.forgotten.saturating_add(1);
         }
     }
 
-    fn remove(&mut self, socket: SocketId) {
-        self.facts.remove(&socket);
+    /// It ended then.
+    fn remove(&mut self, socket: SocketId, at_ns: u64) {
+        self.forget_facts(socket, at_ns);
         if let Some(entry) = self.entries.remove(&socket) {
             self.unindex(socket, entry.place(socket));
         }

@@ -78,6 +78,15 @@ fn text(reports: &[Report]) -> Vec<String> {
     reports.iter().map(line).collect()
 }
 
+/// The process of each change.
+fn owners(reports: &[Report]) -> Vec<Option<u32>> {
+    let owner = |report: &Report| match report {
+        Report::Change(change) => Some(change.change.process.map(|process| process.pid)),
+        _ => None,
+    };
+    reports.iter().filter_map(owner).collect()
+}
+
 fn listed(subject: Subject, state: State) -> Socket {
     Socket {
         id: subject.socket,
@@ -297,6 +306,37 @@ fn who_closes_last_need_not_be_the_owner() {
     ]);
     let Some(Report::Change(last)) = reports.last() else { panic!() };
     assert_eq!(last.change.process.map(|process| process.pid), Some(1));
+}
+
+/// What waits to be accepted ends with its listener, a moment after it.
+#[test]
+fn a_listener_that_is_gone_still_owns_what_it_never_accepted() {
+    let listener = Subject {
+        socket: SocketId { namespace: 1, cookie: 1 },
+        local: address("0.0.0.0:80"),
+        remote: address("0.0.0.0:0"),
+        ..server(5)
+    };
+    let listens = Changed { task: Some(task(41)), ..changed(listener, State::Closed, State::Listen) };
+    let (_, reports) = run([
+        Event::Changed(listens),
+        Event::RequestCreated(server(10)),
+        change(server(20), State::SynReceived, State::Established),
+        change(Subject { at_ns: 30, ..listener }, State::Listen, State::Closed),
+        change(server(31), State::Established, State::Closed),
+    ]);
+    assert_eq!(owners(&reports), [Some(41); 5]);
+}
+
+/// One socket connects again and again, faster than events are told of.
+#[test]
+fn who_connects_again_with_the_same_socket_is_its_owner_again() {
+    let connects = |at_ns, pid| Event::Connecting(client(at_ns), task(pid));
+    let fails = |at_ns| change(client(at_ns), State::SynSent, State::Closed);
+    let (tracker, reports) =
+        run([connects(10, 41), fails(20), connects(30, 41), fails(40), connects(50, 41), fails(60)]);
+    assert_eq!(owners(&reports), [Some(41); 6]);
+    assert!(tracker.facts.is_empty());
 }
 
 #[test]

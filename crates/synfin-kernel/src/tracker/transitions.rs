@@ -303,7 +303,7 @@ impl Tracker {
         why: Option<Why>,
     ) {
         self.step(socket, Step { why, ..Step::new(at_ns, to, evidence) });
-        self.remove(socket);
+        self.remove(socket, at_ns);
     }
 
     /// Changes the state, and tells.
@@ -334,6 +334,7 @@ impl Tracker {
         let before = entry.place(socket);
         entry.state = to;
         entry.since_ns = Some(at_ns);
+        entry.told_owner = process;
         entry.is_handed_over |= to == State::TimeWait;
         if from == State::SynReceived {
             entry.deadline_ns = None;
@@ -342,7 +343,7 @@ impl Tracker {
         self.ready.push_back(report);
         self.found_elsewhere(socket, before, after);
         if to == State::Closed {
-            self.remove(socket);
+            self.remove(socket, at_ns);
         }
         if to == State::TimeWait {
             self.set_deadline(socket, at_ns, TIME_WAIT_NS);
