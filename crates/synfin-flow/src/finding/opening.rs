@@ -17,7 +17,11 @@ const LARGE_TRANSFER: u64 = 1_000_000;
 pub(super) fn look(connection: &Connection, find: &mut impl FnMut(&'static str, Severity, String)) {
     let Connection { client, server, .. } = connection;
     let lasted = Span(connection.duration_ns());
-    let never_answered = client.state() == State::SynSent && server.sent.packets == 0;
+    // Where the kernel tells of this end, it is CLOSED once it has given up.
+    let has_given_up = client.state() == State::Closed;
+    let only_asked = client.states.iter().all(|entry| matches!(entry.state, State::Closed | State::SynSent))
+        && client.states.iter().any(|entry| entry.state == State::SynSent);
+    let never_answered = only_asked && server.sent.packets == 0 && connection.close == Close::Open;
     if connection.open == Open::Attempt && connection.close == Close::RstByServer {
         let text =
             format!("The server refused the connection: it answered the SYN with a reset after {lasted}.");
@@ -29,11 +33,8 @@ pub(super) fn look(connection: &Connection, find: &mut impl FnMut(&'static str, 
                 format!("{syns} in {lasted} had no answer: a firewall drops them, or nobody is there.");
             find("no-answer", Severity::Problem, text);
         } else {
-            find(
-                "no-answer",
-                Severity::Warning,
-                "The SYN had no answer before the capture ended.".to_owned(),
-            );
+            let until = if has_given_up { "the client gave up" } else { "the capture ended" };
+            find("no-answer", Severity::Warning, format!("The SYN had no answer before {until}."));
         }
     } else if server.state() == State::SynReceived && connection.close == Close::Open {
         let (sent, answers) = (server.sent.packets, Count(server.sent.packets, "SYN-ACK"));

@@ -129,6 +129,31 @@ fn each_state_is_told_once_and_in_order() {
     assert_eq!(told(Side::Server).last(), Some(&(LastAck, Closed, Source::Packet)));
 }
 
+/// Who gave up is CLOSED, which packets cannot show: what there is to say is the same.
+#[test]
+fn a_client_that_has_given_up_had_no_answer() {
+    let wire = Wire::script("0 C SYN 0\n 1000 C SYN 0\n 3000 C SYN 0");
+    for syns in [1, 3] {
+        let mut tracker = Tracker::new(Config::default());
+        let mut story = Story::default();
+        for (number, frame) in (1..).zip(wire.frames.iter().take(syns)) {
+            tracker.observe(&Observation::Frame(frame.frame(number)), &mut story);
+        }
+        for (at_ns, from, to) in [(0, Closed, SynSent), (3_500_000_000, SynSent, Closed)] {
+            let told = change(&wire, Side::Client, wire.frames[0].frame(1).at_ns + at_ns, from, to);
+            tracker.observe(&Observation::StateChange(told), &mut story);
+        }
+        story.summary = tracker.finish(&mut story);
+        assert_eq!(story.only().client.state(), Closed);
+        let findings: Vec<_> = story.only().findings().into_iter().map(|f| f.text).collect();
+        let text = match syns {
+            1 => "The SYN had no answer before the client gave up.",
+            _ => "3 SYNs in 3.0 s had no answer: a firewall drops them, or nobody is there.",
+        };
+        assert_eq!(findings, [text]);
+    }
+}
+
 #[test]
 fn states_of_connections_that_never_pass_are_bounded() {
     let wire = Wire::script(EXCHANGE);
