@@ -15,6 +15,8 @@ const BUFFER: usize = 64 << 10;
 /// A buffered output of lines.
 pub(crate) struct Out {
     to: Box<dyn Write>,
+    /// What that is called.
+    name: String,
     /// Lines that were not handed on yet.
     pub(crate) buffer: Vec<u8>,
     pub(crate) is_terminal: bool,
@@ -33,6 +35,10 @@ impl Out {
                 Err(_) => Box::new(io::stdout()),
             },
         };
+        let name = args
+            .output
+            .as_ref()
+            .map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
         let is_terminal = args.output.is_none() && io::stdout().is_terminal();
         let has_color = match args.color {
             ColorArg::Always => true,
@@ -43,7 +49,7 @@ impl Out {
                     && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
             }
         };
-        Ok(Self { to, buffer: Vec::with_capacity(2 * BUFFER), is_terminal, has_color })
+        Ok(Self { to, name, buffer: Vec::with_capacity(2 * BUFFER), is_terminal, has_color })
     }
 
     /// A line was written: hands on what has come together, if that is much.
@@ -55,6 +61,7 @@ impl Out {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let result = self.to.write_all(&self.buffer);
         self.buffer.clear();
-        result
+        // Its kind stays: a closed pipe is no failure.
+        result.map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", self.name)))
     }
 }

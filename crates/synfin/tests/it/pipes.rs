@@ -87,3 +87,13 @@ fn a_full_disk_is_an_error_and_what_was_shown_stays() {
     let kept = synfin(folder.path(), ["read", "kept.pcapng"]).fine();
     assert_eq!(rows(&kept), 3, "{kept}");
 }
+
+/// What asks the kernel writes on its own ways.
+#[cfg(feature = "kernel")]
+#[test]
+fn a_list_of_sockets_that_finds_no_room_says_what_it_could_not_write() {
+    let folder = made::folder();
+    let ran = synfin(folder.path(), ["sockets", "-an", "-o", "/dev/full"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("synfin: cannot write /dev/full: No space left on device"), "{}", ran.stderr);
+}
