@@ -7,6 +7,22 @@ use synfin_wire::{Process, SocketId, State};
 use super::Why;
 use crate::event::{Counters, Subject};
 
+/// All that is known of a socket. In one place: with a minute's sockets in TIME-WAIT, each look at another place is one
+/// at memory that no cache holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub(super) facts: Facts,
+    /// None where events have told of it, and what they mean was not looked at yet.
+    pub(super) entry: Option<Entry>,
+}
+
+impl Known {
+    /// Whose socket it is, as far as it is known from the socket itself.
+    pub(super) fn own_owner(&self) -> Option<Process> {
+        self.facts.user.or_else(|| self.entry.as_ref()?.listed_owner)
+    }
+}
+
 /// A connection's two addresses within a namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Ends {
@@ -78,6 +94,11 @@ impl Entry {
         } else {
             Place::None
         }
+    }
+
+    /// Whether it is known by these addresses.
+    pub(super) fn is_at(&self, subject: &Subject) -> bool {
+        (self.local, self.remote) == (subject.local, subject.remote)
     }
 
     fn ends(&self, socket: SocketId) -> Ends {

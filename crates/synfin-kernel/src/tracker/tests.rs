@@ -408,7 +408,7 @@ proptest! {
         tracker.flush().for_each(drop);
         while tracker.poll(10_000 * SECOND).is_some() {}
         prop_assert!(tracker.is_empty(), "{tracker:?}");
-        prop_assert!(tracker.facts.is_empty() && tracker.small.is_empty() && tracker.listeners.is_empty(), "{tracker:?}");
+        prop_assert!(tracker.sockets.is_empty() && tracker.small.is_empty() && tracker.listeners.is_empty(), "{tracker:?}");
         prop_assert!(tracker.time_wait_deadlines.is_empty() && tracker.request_deadlines.is_empty());
     }
 }
