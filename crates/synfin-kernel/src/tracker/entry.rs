@@ -7,9 +7,8 @@ use synfin_wire::{Process, SocketId, State};
 use super::Why;
 use crate::event::{Counters, Subject};
 
-/// All that is known of a socket. In one place: with a minute's sockets in TIME-WAIT, each look at another place is one
-/// at memory that no cache holds.
-#[derive(Clone, Copy, Debug, Default)]
+/// All that is known of a socket.
+#[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) facts: Facts,
     /// None where events have told of it, and what they mean was not looked at yet.
@@ -48,7 +47,7 @@ pub(super) enum Place {
 }
 
 /// A socket and the states that it went through.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
@@ -63,8 +62,9 @@ pub(super) struct Entry {
     pub(super) is_handed_over: bool,
     /// It began to connect then, and was not told of, since its port was not known.
     pub(super) untold_syn_ns: Option<u64>,
-    /// The full socket's counters, until the connection's last change is told.
-    pub(super) counters: Option<Counters>,
+    /// The full socket's counters, until the connection's last change is told. Elsewhere, since few have to wait, and
+    /// every socket in TIME-WAIT would have room for them.
+    pub(super) counters: Option<Box<Counters>>,
     /// When it is taken to have ended, if nothing is heard of it.
     pub(super) deadline_ns: Option<u64>,
 }

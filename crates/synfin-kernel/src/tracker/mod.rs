@@ -15,6 +15,8 @@
 
 mod entry;
 mod report;
+mod small;
+mod sockets;
 mod transitions;
 
 use std::collections::VecDeque;
@@ -22,6 +24,8 @@ use std::collections::VecDeque;
 use entry::{Ends, Entry, Facts, Known, Place};
 use hashbrown::{HashMap, HashSet, hash_map::Entry as Slot};
 pub use report::{Change, Evidence, Existing, Report, Why};
+use small::SmallSockets;
+use sockets::Sockets;
 use synfin_wire::{Process, SocketId, State};
 
 use crate::{
@@ -67,11 +71,11 @@ pub struct Tracker {
     /// Sorted by time.
     pending: VecDeque<Event>,
     ready: VecDeque<Report>,
-    sockets: HashMap<SocketId, Known>,
+    sockets: Sockets,
     /// Those of them that have an entry.
     len: usize,
     /// Sockets in TIME-WAIT and SYN-RECEIVED.
-    small: HashMap<Ends, SocketId>,
+    small: SmallSockets,
     /// By namespace and port.
     listeners: HashMap<(u64, u16), Vec<SocketId>>,
     /// Deadlines in the order in which they were set, those of SYN-RECEIVED apart: each queue is sorted.
@@ -95,9 +99,9 @@ impl Tracker {
             options,
             pending: VecDeque::new(),
             ready: VecDeque::new(),
-            sockets: HashMap::new(),
+            sockets: Sockets::default(),
             len: 0,
-            small: HashMap::new(),
+            small: SmallSockets::default(),
             listeners: HashMap::new(),
             time_wait_deadlines: VecDeque::new(),
             request_deadlines: VecDeque::new(),
@@ -158,7 +162,7 @@ impl Tracker {
             }
             // Closed, and not yet given back by its process: no connection.
             if socket.state != State::Closed {
-                self.insert(socket.id, entry);
+                self.insert(socket.id, entry.clone());
                 if socket.state == State::SynReceived {
                     self.set_deadline(socket.id, snapshot.ended_ns, REQUEST_NS);
                 }
@@ -170,7 +174,7 @@ impl Tracker {
             socket.namespace == snapshot.namespace && !listed.contains(socket) && !told.contains(socket)
         };
         let known = self.sockets.iter().filter(|(_, known)| known.entry.is_some());
-        let gone: Vec<_> = known.map(|(socket, _)| *socket).filter(is_gone).collect();
+        let gone: Vec<_> = known.map(|(socket, _)| socket).filter(is_gone).collect();
         for socket in gone {
             self.infer(socket, State::Closed, snapshot.ended_ns);
         }
@@ -229,18 +233,23 @@ impl Tracker {
     /// Whose socket it is: the process that used it last, else the one that /proc named, else the listener's.
     #[must_use]
     pub fn owner(&self, socket: SocketId) -> Option<Process> {
-        let known = self.sockets.get(&socket)?;
-        known
-            .own_owner()
-            .or_else(|| self.listener_owner(socket.namespace, known.entry.as_ref()?.local))
+        let known = self.sockets.get(socket)?;
+        known.own_owner().or_else(|| self.listener_owner(socket.namespace, known.entry.as_ref()?.local))
+    }
+
+    /// The socket in TIME-WAIT or SYN-RECEIVED with these addresses.
+    fn small(&self, ends: &Ends) -> Option<(SocketId, &Entry)> {
+        let socket = self.small.find(ends)?;
+        let entry = self.entry(socket)?;
+        (entry.place(socket) == Place::Small(*ends)).then_some((socket, entry))
     }
 
     fn entry(&self, socket: SocketId) -> Option<&Entry> {
-        self.sockets.get(&socket)?.entry.as_ref()
+        self.sockets.get(socket)?.entry.as_ref()
     }
 
     fn entry_mut(&mut self, socket: SocketId) -> Option<&mut Entry> {
-        self.sockets.get_mut(&socket)?.entry.as_mut()
+        self.sockets.get_mut(socket)?.entry.as_mut()
     }
 
     /// Who listens at this address. Nobody, where several do (SO_REUSEPORT) and it is not known which of them it was.
@@ -251,7 +260,7 @@ impl Tracker {
         let is_any = |id: &SocketId| ip(id).is_some_and(|ip| ip.is_unspecified());
         let has_exact = listeners.iter().any(is_exact);
         let mut owners = listeners.iter().filter(|id| if has_exact { is_exact(id) } else { is_any(id) });
-        let owner_of = |id: &SocketId| self.sockets.get(id)?.own_owner();
+        let owner_of = |id: &SocketId| self.sockets.get(*id)?.own_owner();
         let owner = owner_of(owners.next()?)?;
         owners.all(|id| owner_of(id) == Some(owner)).then_some(owner)
     }
@@ -260,7 +269,8 @@ impl Tracker {
     fn learn(&mut self, event: &Event) {
         let Some(subject) = event.subject() else { return };
         let (socket, at_ns) = (subject.socket, subject.at_ns);
-        let mut facts = |change: &dyn Fn(&mut Facts)| change(&mut self.sockets.entry(socket).or_default().facts);
+        let mut facts =
+            |change: &dyn Fn(&mut Facts)| self.sockets.change(socket, |known| change(&mut known.facts));
         match event {
             Event::Connecting(_, task) | Event::Owner(_, task) => {
                 facts(&|facts| facts.user = Some(task.process))
@@ -283,28 +293,30 @@ impl Tracker {
         self.on_event(&event);
         // What was learned of a socket that is not known, or no more, is of no use.
         if let Some(subject) = event.subject()
-            && self.sockets.get(&subject.socket).is_some_and(|known| known.entry.is_none())
+            && self.sockets.get(subject.socket).is_some_and(|known| known.entry.is_none())
         {
-            self.sockets.remove(&subject.socket);
+            self.sockets.remove(subject.socket);
         }
     }
 
     /// A socket that a snapshot lists and events tell of: what they do not tell is taken from the list.
     fn listed_later(&mut self, socket: SocketId, entry: Entry) {
         if let Some(owner) = entry.listed_owner {
-            let facts = &mut self.sockets.entry(socket).or_default().facts;
-            facts.user = facts.user.or(Some(owner));
+            self.sockets.change(socket, |known| known.facts.user = known.facts.user.or(Some(owner)));
         }
     }
 
     fn insert(&mut self, socket: SocketId, entry: Entry) {
-        match self.sockets.entry(socket).or_default().entry.replace(entry) {
+        let place = entry.place(socket);
+        let is_time_wait = entry.is_handed_over || entry.state == State::TimeWait;
+        let began_ns = entry.since_ns.unwrap_or(entry.listed_ns);
+        match self.sockets.change(socket, |known| known.entry.replace(entry)) {
             Some(old) => self.unindex(socket, old.place(socket)),
             None => self.len += 1,
         }
-        self.index(socket, entry.place(socket));
-        if entry.is_handed_over || entry.state == State::TimeWait {
-            self.set_deadline(socket, entry.since_ns.unwrap_or(entry.listed_ns), TIME_WAIT_NS);
+        self.index(socket, place);
+        if is_time_wait {
+            self.set_deadline(socket, began_ns, TIME_WAIT_NS);
         }
         if self.len > self.options.max_sockets
             && let Some((_, oldest)) = self.time_wait_deadlines.pop_front()
@@ -315,7 +327,7 @@ impl Tracker {
     }
 
     fn remove(&mut self, socket: SocketId) {
-        if let Some(Known { entry: Some(entry), .. }) = self.sockets.remove(&socket) {
+        if let Some(Known { entry: Some(entry), .. }) = self.sockets.remove(socket) {
             self.len -= 1;
             self.unindex(socket, entry.place(socket));
         }
@@ -339,9 +351,7 @@ impl Tracker {
 
     fn index(&mut self, socket: SocketId, place: Place) {
         match place {
-            Place::Small(ends) => {
-                self.small.insert(ends, socket);
-            }
+            Place::Small(ends) => self.small.insert(&ends, socket),
             Place::Listener(port) => self.listeners.entry((socket.namespace, port)).or_default().push(socket),
             Place::None => {}
         }
@@ -349,13 +359,7 @@ impl Tracker {
 
     fn unindex(&mut self, socket: SocketId, place: Place) {
         match place {
-            Place::Small(ends) => {
-                if let Slot::Occupied(small) = self.small.entry(ends)
-                    && *small.get() == socket
-                {
-                    small.remove();
-                }
-            }
+            Place::Small(ends) => self.small.remove(&ends, socket),
             Place::Listener(port) => {
                 if let Slot::Occupied(mut listeners) = self.listeners.entry((socket.namespace, port)) {
                     listeners.get_mut().retain(|other| *other != socket);
@@ -387,7 +391,7 @@ impl Tracker {
             let is_waiting = |entry: &Entry| entry.state == State::SynReceived && entry.deadline_ns.is_some();
             let sockets = &self.sockets;
             self.request_deadlines.retain(|(_, socket)| {
-                sockets.get(socket).and_then(|known| known.entry.as_ref()).is_some_and(is_waiting)
+                sockets.get(*socket).and_then(|known| known.entry.as_ref()).is_some_and(is_waiting)
             });
             self.sweep_requests_at = MIN_SWEEP.max(self.request_deadlines.len().saturating_mul(2));
         }
@@ -402,7 +406,7 @@ impl Tracker {
                 continue;
             }
             queue.pop_front();
-            let entry = self.sockets.get(&socket).and_then(|known| known.entry.as_ref());
+            let entry = self.sockets.get(socket).and_then(|known| known.entry.as_ref());
             match entry.map(|entry| (entry.deadline_ns, entry.is_small())) {
                 Some((Some(deadline), _)) if deadline > now_ns => queue.push_back((deadline, socket)),
                 Some((Some(deadline), true)) => {

@@ -148,14 +148,14 @@ impl Tracker {
 
     /// The reset that explains what happens now.
     fn reset_at(&self, subject: &Subject) -> Option<Why> {
-        let (at_ns, why) = self.sockets.get(&subject.socket)?.facts.reset?;
+        let (at_ns, why) = self.sockets.get(subject.socket)?.facts.reset?;
         (at_ns.abs_diff(subject.at_ns) < SAME_MOMENT_NS).then_some(why)
     }
 
     fn hand_over(&mut self, socket: SocketId, at_ns: u64, counters: Option<Counters>) {
         self.update(socket, |entry| {
             entry.is_handed_over = true;
-            entry.counters = counters.or(entry.counters);
+            entry.counters = counters.map(Box::new).or(entry.counters.take());
         });
         self.set_deadline(socket, at_ns, TIME_WAIT_NS);
     }
@@ -228,7 +228,7 @@ impl Tracker {
     fn on_dropped(&mut self, dropped: &Dropped) {
         let Subject { at_ns, socket, local: source, remote: destination } = dropped.subject;
         let ends = Ends { namespace: socket.namespace, local: destination, remote: source };
-        let found = self.small.get(&ends).and_then(|id| Some((*id, *self.entry(*id)?)));
+        let found = self.small(&ends);
         match found {
             // One with a deadline is a request socket.
             Some((id, Entry { state: State::SynReceived, deadline_ns: Some(_), .. }))
@@ -261,7 +261,7 @@ impl Tracker {
 
     /// Where new packets of these addresses reach another socket, the old one in TIME-WAIT is gone.
     fn remove_small_of_others(&mut self, subject: &Subject) {
-        let Some(&old) = self.small.get(&Ends::of(subject)) else { return };
+        let Some((old, _)) = self.small(&Ends::of(subject)) else { return };
         if old != subject.socket {
             self.end(old, subject.at_ns, State::Closed, Evidence::Observed, Some(Why::Reused));
         }
@@ -273,7 +273,7 @@ impl Tracker {
             let mut entry = Entry::new(subject, state, None);
             entry.is_handed_over = state == State::TimeWait;
             entry.listed_ns = subject.at_ns;
-            self.insert(subject.socket, entry);
+            self.insert(subject.socket, entry.clone());
             self.tell_existing(subject.socket, &entry);
         }
     }
@@ -310,13 +310,14 @@ impl Tracker {
     /// Changes the state, and tells.
     fn step(&mut self, socket: SocketId, step: Step) {
         let Step { at_ns, from, to, evidence, why, counters } = step;
-        let Some(known) = self.sockets.get_mut(&socket) else { return };
+        let Some(known) = self.sockets.get_mut(socket) else { return };
         let own_owner = known.own_owner();
         let Some(entry) = known.entry.as_mut() else { return };
         let since_ns = entry.since_ns.filter(|_| from.is_none_or(|from| from == entry.state));
         let from = from.unwrap_or(entry.state);
         let is_last = matches!(to, State::Closed | State::TimeWait) && from != State::Listen;
-        let counters = if is_last { counters.or(entry.counters.take()) } else { None };
+        let counters =
+            if is_last { counters.or(entry.counters.take().map(|counters| *counters)) } else { None };
         let (local, remote) = (entry.local, entry.remote);
         let before = entry.place(socket);
         entry.state = to;
