@@ -334,21 +334,11 @@ fn address(out: &mut Vec<u8>, address: SocketAddr) {
     out.push(b'}');
 }
 
-/// `00` to `99`.
-static PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let mut value = 0;
-    while value < 100 {
-        pairs[value] = [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
-        value += 1;
-    }
-    pairs
-};
-
 /// The two digits of a number below 100.
 #[inline]
 fn pair(value: u64) -> [u8; 2] {
-    PAIRS.get(value as usize).copied().unwrap_or_default()
+    let value = value as u8;
+    [b'0' + value / 10, b'0' + value % 10]
 }
 
 /// Most are of few digits; the times have nineteen. Pieces of constant length are copied, no calls made.
