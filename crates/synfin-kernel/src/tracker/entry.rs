@@ -7,6 +7,21 @@ use synfin_wire::{Process, SocketId, State};
 use super::Why;
 use crate::event::{Counters, Subject};
 
+/// All that is known of a socket.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) facts: Facts,
+    /// None where events have told of it, and what they mean was not looked at yet.
+    pub(super) entry: Option<Entry>,
+}
+
+impl Known {
+    /// Whose socket it is, as far as it is known from the socket itself.
+    pub(super) fn own_owner(&self) -> Option<Process> {
+        self.facts.user.or_else(|| self.entry.as_ref()?.listed_owner)
+    }
+}
+
 /// A connection's two addresses within a namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Ends {
@@ -32,7 +47,7 @@ pub(super) enum Place {
 }
 
 /// A socket and the states that it went through.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
@@ -49,8 +64,9 @@ pub(super) struct Entry {
     pub(super) is_handed_over: bool,
     /// It began to connect then, and was not told of, since its port was not known.
     pub(super) untold_syn_ns: Option<u64>,
-    /// The full socket's counters, until the connection's last change is told.
-    pub(super) counters: Option<Counters>,
+    /// The full socket's counters, until the connection's last change is told. Elsewhere, since few have to wait, and
+    /// every socket in TIME-WAIT would have room for them.
+    pub(super) counters: Option<Box<Counters>>,
     /// When it is taken to have ended, if nothing is heard of it.
     pub(super) deadline_ns: Option<u64>,
 }
@@ -81,6 +97,11 @@ impl Entry {
         } else {
             Place::None
         }
+    }
+
+    /// Whether it is known by these addresses.
+    pub(super) fn is_at(&self, subject: &Subject) -> bool {
+        (self.local, self.remote) == (subject.local, subject.remote)
     }
 
     fn ends(&self, socket: SocketId) -> Ends {

@@ -15,6 +15,8 @@
 
 mod entry;
 mod report;
+mod small;
+mod sockets;
 mod transitions;
 
 use std::collections::VecDeque;
@@ -22,6 +24,8 @@ use std::collections::VecDeque;
 use entry::{Ends, Entry, Facts, Place};
 use hashbrown::{HashMap, HashSet, hash_map::Entry as Slot};
 pub use report::{Change, Evidence, Existing, Report, Why};
+use small::SmallSockets;
+use sockets::Sockets;
 use synfin_wire::{Process, SocketId, State};
 
 use crate::{
@@ -67,10 +71,11 @@ pub struct Tracker {
     /// Sorted by time.
     pending: VecDeque<Event>,
     ready: VecDeque<Report>,
-    entries: HashMap<SocketId, Entry>,
-    facts: HashMap<SocketId, Facts>,
+    sockets: Sockets,
+    /// Those of them that have an entry.
+    len: usize,
     /// Sockets in TIME-WAIT and SYN-RECEIVED.
-    small: HashMap<Ends, SocketId>,
+    small: SmallSockets,
     /// By namespace and port.
     listeners: HashMap<(u64, u16), Vec<SocketId>>,
     /// Deadlines in the order in which they were set, those of SYN-RECEIVED apart: each queue is sorted.
@@ -94,9 +99,9 @@ impl Tracker {
             options,
             pending: VecDeque::new(),
             ready: VecDeque::new(),
-            entries: HashMap::new(),
-            facts: HashMap::new(),
-            small: HashMap::new(),
+            sockets: Sockets::default(),
+            len: 0,
+            small: SmallSockets::default(),
             listeners: HashMap::new(),
             time_wait_deadlines: VecDeque::new(),
             request_deadlines: VecDeque::new(),
@@ -147,17 +152,17 @@ impl Tracker {
                 self.listed_later(socket.id, entry);
                 continue;
             }
-            if let Some(known) = self.entries.get_mut(&socket.id) {
+            if let Some(known) = self.entry_mut(socket.id) {
                 known.listed_owner = known.listed_owner.or(owner);
                 self.tell_untold_syn(&subject);
-                if self.entries.get(&socket.id).is_some_and(|known| known.state != socket.state) {
+                if self.entry(socket.id).is_some_and(|known| known.state != socket.state) {
                     self.infer(socket.id, socket.state, snapshot.ended_ns);
                 }
                 continue;
             }
             // Closed, and not yet given back by its process: no connection.
             if socket.state != State::Closed {
-                self.insert(socket.id, entry);
+                self.insert(socket.id, entry.clone());
                 if socket.state == State::SynReceived {
                     self.set_deadline(socket.id, snapshot.ended_ns, REQUEST_NS);
                 }
@@ -168,7 +173,8 @@ impl Tracker {
         let is_gone = |socket: &SocketId| {
             socket.namespace == snapshot.namespace && !listed.contains(socket) && !told.contains(socket)
         };
-        let gone: Vec<_> = self.entries.keys().copied().filter(is_gone).collect();
+        let known = self.sockets.iter().filter(|(_, known)| known.entry.is_some());
+        let gone: Vec<_> = known.map(|(socket, _)| socket).filter(is_gone).collect();
         for socket in gone {
             self.infer(socket, State::Closed, snapshot.ended_ns);
         }
@@ -209,13 +215,13 @@ impl Tracker {
     /// How many sockets are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Whether none is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// How many sockets were forgotten, since there were more than [`TrackerOptions::max_sockets`].
@@ -228,26 +234,37 @@ impl Tracker {
     /// that is gone.
     #[must_use]
     pub fn owner(&self, socket: SocketId) -> Option<Process> {
-        let entry = self.entries.get(&socket);
-        self.own_owner(socket, entry)
-            .or_else(|| self.listener_owner(socket.namespace, entry?.local))
-            .or_else(|| entry?.told_owner)
+        let known = self.sockets.get(socket)?;
+        known
+            .own_owner()
+            .or_else(|| self.listener_owner(socket.namespace, known.entry.as_ref()?.local))
+            .or_else(|| known.entry.as_ref()?.told_owner)
     }
 
-    fn own_owner(&self, socket: SocketId, entry: Option<&Entry>) -> Option<Process> {
-        let user = self.facts.get(&socket).and_then(|facts| facts.user);
-        user.or_else(|| entry?.listed_owner)
+    /// The socket in TIME-WAIT or SYN-RECEIVED with these addresses.
+    fn small(&self, ends: &Ends) -> Option<(SocketId, &Entry)> {
+        let socket = self.small.find(ends)?;
+        let entry = self.entry(socket)?;
+        (entry.place(socket) == Place::Small(*ends)).then_some((socket, entry))
+    }
+
+    fn entry(&self, socket: SocketId) -> Option<&Entry> {
+        self.sockets.get(socket)?.entry.as_ref()
+    }
+
+    fn entry_mut(&mut self, socket: SocketId) -> Option<&mut Entry> {
+        self.sockets.get_mut(socket)?.entry.as_mut()
     }
 
     /// Who listens at this address. Nobody, where several do (SO_REUSEPORT) and it is not known which of them it was.
     fn listener_owner(&self, namespace: u64, local: std::net::SocketAddr) -> Option<Process> {
         let listeners = self.listeners.get(&(namespace, local.port()))?;
-        let ip = |id: &SocketId| self.entries.get(id).map(|entry| entry.local.ip());
+        let ip = |id: &SocketId| self.entry(*id).map(|entry| entry.local.ip());
         let is_exact = |id: &SocketId| ip(id) == Some(local.ip());
         let is_any = |id: &SocketId| ip(id).is_some_and(|ip| ip.is_unspecified());
         let has_exact = listeners.iter().any(is_exact);
         let mut owners = listeners.iter().filter(|id| if has_exact { is_exact(id) } else { is_any(id) });
-        let owner_of = |id: &SocketId| self.own_owner(*id, self.entries.get(id));
+        let owner_of = |id: &SocketId| self.sockets.get(*id)?.own_owner();
         let owner = owner_of(owners.next()?)?;
         owners.all(|id| owner_of(id) == Some(owner)).then_some(owner)
     }
@@ -257,9 +274,10 @@ impl Tracker {
         let Some(subject) = event.subject() else { return };
         let (socket, at_ns) = (subject.socket, subject.at_ns);
         let mut facts = |change: &dyn Fn(&mut Facts)| {
-            let facts = self.facts.entry(socket).or_default();
-            facts.learned_ns = facts.learned_ns.max(at_ns);
-            change(facts);
+            self.sockets.change(socket, |known| {
+                known.facts.learned_ns = known.facts.learned_ns.max(at_ns);
+                change(&mut known.facts);
+            });
         };
         match event {
             Event::Connecting(_, task) | Event::Owner(_, task) => {
@@ -283,37 +301,41 @@ impl Tracker {
         self.on_event(&event);
         // What was learned of a socket that is not known, or no more, is of no use.
         if let Some(subject) = event.subject()
-            && !self.entries.contains_key(&subject.socket)
+            && self.sockets.get(subject.socket).is_some_and(|known| known.entry.is_none())
         {
-            self.forget_facts(subject.socket, subject.at_ns);
+            self.forget(subject.socket, subject.at_ns);
         }
     }
 
-    /// Forgets what was learned of a socket up to then. What came later is of its next connection, since one socket may
-    /// connect again and again, and is forgotten when that event's turn comes, unless it is known by then.
-    fn forget_facts(&mut self, socket: SocketId, until_ns: u64) {
-        if self.facts.get(&socket).is_some_and(|facts| facts.learned_ns <= until_ns) {
-            self.facts.remove(&socket);
+    /// Forgets what was learned up to then of a socket that is not known, or no more. What came later is of its next
+    /// connection, since one socket may connect again and again, and is forgotten when that event's turn comes, unless it
+    /// is known by then.
+    fn forget(&mut self, socket: SocketId, until_ns: u64) {
+        if self.sockets.get(socket).is_some_and(|known| known.facts.learned_ns <= until_ns) {
+            self.sockets.remove(socket);
         }
     }
 
     /// A socket that a snapshot lists and events tell of: what they do not tell is taken from the list.
     fn listed_later(&mut self, socket: SocketId, entry: Entry) {
         if let Some(owner) = entry.listed_owner {
-            let facts = self.facts.entry(socket).or_default();
-            facts.user = facts.user.or(Some(owner));
+            self.sockets.change(socket, |known| known.facts.user = known.facts.user.or(Some(owner)));
         }
     }
 
     fn insert(&mut self, socket: SocketId, entry: Entry) {
-        if let Some(old) = self.entries.insert(socket, entry) {
-            self.unindex(socket, old.place(socket));
+        let place = entry.place(socket);
+        let is_time_wait = entry.is_handed_over || entry.state == State::TimeWait;
+        let began_ns = entry.since_ns.unwrap_or(entry.listed_ns);
+        match self.sockets.change(socket, |known| known.entry.replace(entry)) {
+            Some(old) => self.unindex(socket, old.place(socket)),
+            None => self.len += 1,
         }
-        self.index(socket, entry.place(socket));
-        if entry.is_handed_over || entry.state == State::TimeWait {
-            self.set_deadline(socket, entry.since_ns.unwrap_or(entry.listed_ns), TIME_WAIT_NS);
+        self.index(socket, place);
+        if is_time_wait {
+            self.set_deadline(socket, began_ns, TIME_WAIT_NS);
         }
-        if self.entries.len() > self.options.max_sockets
+        if self.len > self.options.max_sockets
             && let Some((_, oldest)) = self.time_wait_deadlines.pop_front()
         {
             self.remove(oldest, u64::MAX);
@@ -323,15 +345,17 @@ impl Tracker {
 
     /// It ended then.
     fn remove(&mut self, socket: SocketId, at_ns: u64) {
-        self.forget_facts(socket, at_ns);
-        if let Some(entry) = self.entries.remove(&socket) {
+        let entry = self.sockets.get_mut(socket).and_then(|known| known.entry.take());
+        self.forget(socket, at_ns);
+        if let Some(entry) = entry {
+            self.len -= 1;
             self.unindex(socket, entry.place(socket));
         }
     }
 
     /// Changes what is known of a socket, and by what it is found.
     fn update(&mut self, socket: SocketId, change: impl FnOnce(&mut Entry)) {
-        let Some(entry) = self.entries.get_mut(&socket) else { return };
+        let Some(entry) = self.entry_mut(socket) else { return };
         let before = entry.place(socket);
         change(entry);
         let after = entry.place(socket);
@@ -347,9 +371,7 @@ impl Tracker {
 
     fn index(&mut self, socket: SocketId, place: Place) {
         match place {
-            Place::Small(ends) => {
-                self.small.insert(ends, socket);
-            }
+            Place::Small(ends) => self.small.insert(&ends, socket),
             Place::Listener(port) => self.listeners.entry((socket.namespace, port)).or_default().push(socket),
             Place::None => {}
         }
@@ -357,13 +379,7 @@ impl Tracker {
 
     fn unindex(&mut self, socket: SocketId, place: Place) {
         match place {
-            Place::Small(ends) => {
-                if let Slot::Occupied(small) = self.small.entry(ends)
-                    && *small.get() == socket
-                {
-                    small.remove();
-                }
-            }
+            Place::Small(ends) => self.small.remove(&ends, socket),
             Place::Listener(port) => {
                 if let Slot::Occupied(mut listeners) = self.listeners.entry((socket.namespace, port)) {
                     listeners.get_mut().retain(|other| *other != socket);
@@ -378,7 +394,7 @@ impl Tracker {
 
     /// From then on it is over after `length_ns`, unless something is heard of it.
     fn set_deadline(&mut self, socket: SocketId, from_ns: u64, length_ns: u64) {
-        let Some(entry) = self.entries.get_mut(&socket) else { return };
+        let Some(entry) = self.entry_mut(socket) else { return };
         let deadline = from_ns.saturating_add(length_ns).saturating_add(TIMER_LATENESS_NS);
         let is_queued = entry.deadline_ns.replace(deadline).is_some();
         // One that is queued is looked at again when it comes up.
@@ -393,7 +409,10 @@ impl Tracker {
         // Almost all of them end long before: those are swept out whenever they may be half of the queue.
         if self.request_deadlines.len() > self.sweep_requests_at {
             let is_waiting = |entry: &Entry| entry.state == State::SynReceived && entry.deadline_ns.is_some();
-            self.request_deadlines.retain(|(_, socket)| self.entries.get(socket).is_some_and(is_waiting));
+            let sockets = &self.sockets;
+            self.request_deadlines.retain(|(_, socket)| {
+                sockets.get(*socket).and_then(|known| known.entry.as_ref()).is_some_and(is_waiting)
+            });
             self.sweep_requests_at = MIN_SWEEP.max(self.request_deadlines.len().saturating_mul(2));
         }
     }
@@ -407,7 +426,8 @@ impl Tracker {
                 continue;
             }
             queue.pop_front();
-            match self.entries.get(&socket).map(|entry| (entry.deadline_ns, entry.is_small())) {
+            let entry = self.sockets.get(socket).and_then(|known| known.entry.as_ref());
+            match entry.map(|entry| (entry.deadline_ns, entry.is_small())) {
                 Some((Some(deadline), _)) if deadline > now_ns => queue.push_back((deadline, socket)),
                 Some((Some(deadline), true)) => {
                     let at_ns = deadline.saturating_sub(TIMER_LATENESS_NS);

@@ -336,7 +336,7 @@ fn who_connects_again_with_the_same_socket_is_its_owner_again() {
     let (tracker, reports) =
         run([connects(10, 41), fails(20), connects(30, 41), fails(40), connects(50, 41), fails(60)]);
     assert_eq!(owners(&reports), [Some(41); 6]);
-    assert!(tracker.facts.is_empty());
+    assert!(tracker.sockets.is_empty());
 }
 
 #[test]
@@ -448,7 +448,7 @@ proptest! {
         tracker.flush().for_each(drop);
         while tracker.poll(10_000 * SECOND).is_some() {}
         prop_assert!(tracker.is_empty(), "{tracker:?}");
-        prop_assert!(tracker.facts.is_empty() && tracker.small.is_empty() && tracker.listeners.is_empty(), "{tracker:?}");
+        prop_assert!(tracker.sockets.is_empty() && tracker.small.is_empty() && tracker.listeners.is_empty(), "{tracker:?}");
         prop_assert!(tracker.time_wait_deadlines.is_empty() && tracker.request_deadlines.is_empty());
     }
 }

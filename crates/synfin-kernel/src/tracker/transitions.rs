@@ -79,13 +79,14 @@ impl Tracker {
         if from == to {
             return;
         }
-        if let Some(entry) = self.entries.get(&socket)
-            && subject.at_ns <= entry.listed_ns
-            && entry.state == to
-        {
+        let known = self.entry(socket);
+        if known.is_some_and(|entry| subject.at_ns <= entry.listed_ns && entry.state == to) {
             // The snapshot has seen it already.
             return;
         }
+        let is_known = known.is_some();
+        // Mostly there is nothing new but the state.
+        let is_as_known = known.is_some_and(|entry| entry.untold_syn_ns.is_none() && entry.is_at(subject));
         match (from, to) {
             (State::Closed, State::SynSent) => {
                 self.remove_small_of_others(subject);
@@ -98,28 +99,29 @@ impl Tracker {
                 self.insert(socket, entry);
             }
             (State::Closed, _) => self.insert(socket, Entry::new(subject, State::Closed, None)),
-            (State::SynSent, State::Closed) if !self.entries.contains_key(&socket) => {
+            (State::SynSent, State::Closed) if !is_known => {
                 // No port was to be had: it ended before its SYN, with which its beginning would have been told.
                 self.insert(socket, Entry::new(subject, State::Closed, None));
                 self.infer(socket, State::SynSent, subject.at_ns);
             }
-            (State::SynReceived, _) if !self.entries.contains_key(&socket) => {
+            (State::SynReceived, _) if !is_known => {
                 // Its request socket was not seen. By the kernel's own measure it was there for so long.
                 let began_ns = subject.at_ns.saturating_sub(changed.handshake_ns.unwrap_or_default());
                 self.begin_request(subject, began_ns, Evidence::Inferred);
             }
             _ => {}
         }
-        self.tell_untold_syn(subject);
-        self.know(subject, from);
-        if subject.local.port() != 0 {
-            self.update(socket, |entry| (entry.local, entry.remote) = (subject.local, subject.remote));
+        if !is_as_known {
+            self.tell_untold_syn(subject);
+            self.know(subject, from);
+            if subject.local.port() != 0 {
+                self.update(socket, |entry| (entry.local, entry.remote) = (subject.local, subject.remote));
+            }
         }
-        let reset = self.reset_at(subject);
         let error = (error != 0).then_some(Why::Error(error));
         let mut step = Step {
             from: Some(from),
-            why: if to == State::Closed { reset.or(error) } else { None },
+            why: if to == State::Closed { self.reset_at(subject).or(error) } else { None },
             counters: changed.counters,
             ..Step::new(subject.at_ns, to, Evidence::Observed)
         };
@@ -146,14 +148,14 @@ impl Tracker {
 
     /// The reset that explains what happens now.
     fn reset_at(&self, subject: &Subject) -> Option<Why> {
-        let (at_ns, why) = self.facts.get(&subject.socket)?.reset?;
+        let (at_ns, why) = self.sockets.get(subject.socket)?.facts.reset?;
         (at_ns.abs_diff(subject.at_ns) < SAME_MOMENT_NS).then_some(why)
     }
 
     fn hand_over(&mut self, socket: SocketId, at_ns: u64, counters: Option<Counters>) {
         self.update(socket, |entry| {
             entry.is_handed_over = true;
-            entry.counters = counters.or(entry.counters);
+            entry.counters = counters.map(Box::new).or(entry.counters.take());
         });
         self.set_deadline(socket, at_ns, TIME_WAIT_NS);
     }
@@ -161,7 +163,7 @@ impl Tracker {
     /// The port is chosen: now the beginning can be told.
     fn on_connecting(&mut self, subject: &Subject) {
         self.remove_small_of_others(subject);
-        if !self.entries.contains_key(&subject.socket) {
+        if self.entry(subject.socket).is_none() {
             let mut entry = Entry::new(subject, State::Closed, None);
             entry.untold_syn_ns = Some(subject.at_ns);
             self.insert(subject.socket, entry);
@@ -170,7 +172,7 @@ impl Tracker {
     }
 
     pub(super) fn tell_untold_syn(&mut self, subject: &Subject) {
-        let Some(entry) = self.entries.get_mut(&subject.socket) else { return };
+        let Some(entry) = self.entry_mut(subject.socket) else { return };
         let Some(at_ns) = entry.untold_syn_ns.take() else { return };
         self.update(subject.socket, |entry| (entry.local, entry.remote) = (subject.local, subject.remote));
         self.step(subject.socket, Step::new(at_ns, State::SynSent, Evidence::Observed));
@@ -191,7 +193,7 @@ impl Tracker {
 
     fn on_owner(&mut self, subject: &Subject, task: &Task) {
         // One that has ended before, or was never told of, is not told of now.
-        if !self.entries.contains_key(&subject.socket) {
+        if self.entry(subject.socket).is_none() {
             return;
         }
         self.ready.push_back(Report::Owner(Owner {
@@ -209,7 +211,7 @@ impl Tracker {
         let socket = subject.socket;
         self.know(&subject, state);
         self.update(socket, |entry| entry.is_handed_over = true);
-        let is_begun = self.entries.get(&socket).is_some_and(|entry| entry.state == State::FinWait2);
+        let is_begun = self.entry(socket).is_some_and(|entry| entry.state == State::FinWait2);
         if is_begun && state == State::TimeWait {
             self.step(socket, Step::new(subject.at_ns, State::TimeWait, Evidence::Observed));
         }
@@ -226,7 +228,7 @@ impl Tracker {
     fn on_dropped(&mut self, dropped: &Dropped) {
         let Subject { at_ns, socket, local: source, remote: destination } = dropped.subject;
         let ends = Ends { namespace: socket.namespace, local: destination, remote: source };
-        let found = self.small.get(&ends).and_then(|id| Some((*id, *self.entries.get(id)?)));
+        let found = self.small(&ends);
         match found {
             // One with a deadline is a request socket.
             Some((id, Entry { state: State::SynReceived, deadline_ns: Some(_), .. }))
@@ -250,8 +252,7 @@ impl Tracker {
     /// A socket that seemed to live on as a time-wait socket was reset instead.
     fn on_reset_sent(&mut self, subject: &Subject, why: Why) {
         let is_handed_over = self
-            .entries
-            .get(&subject.socket)
+            .entry(subject.socket)
             .is_some_and(|entry| entry.is_handed_over && entry.state == State::FinWait2);
         if is_handed_over {
             self.end(subject.socket, subject.at_ns, State::Closed, Evidence::Observed, Some(why));
@@ -260,7 +261,7 @@ impl Tracker {
 
     /// Where new packets of these addresses reach another socket, the old one in TIME-WAIT is gone.
     fn remove_small_of_others(&mut self, subject: &Subject) {
-        let Some(&old) = self.small.get(&Ends::of(subject)) else { return };
+        let Some((old, _)) = self.small(&Ends::of(subject)) else { return };
         if old != subject.socket {
             self.end(old, subject.at_ns, State::Closed, Evidence::Observed, Some(Why::Reused));
         }
@@ -268,11 +269,11 @@ impl Tracker {
 
     /// A socket that nobody has told of before is told of first.
     fn know(&mut self, subject: &Subject, state: State) {
-        if !self.entries.contains_key(&subject.socket) {
+        if self.entry(subject.socket).is_none() {
             let mut entry = Entry::new(subject, state, None);
             entry.is_handed_over = state == State::TimeWait;
             entry.listed_ns = subject.at_ns;
-            self.insert(subject.socket, entry);
+            self.insert(subject.socket, entry.clone());
             self.tell_existing(subject.socket, &entry);
         }
     }
@@ -309,17 +310,37 @@ impl Tracker {
     /// Changes the state, and tells.
     fn step(&mut self, socket: SocketId, step: Step) {
         let Step { at_ns, from, to, evidence, why, counters } = step;
-        let process = self.owner(socket);
-        let Some(entry) = self.entries.get_mut(&socket) else { return };
+        let Some(known) = self.sockets.get_mut(socket) else { return };
+        let own_owner = known.own_owner();
+        let Some(entry) = known.entry.as_mut() else { return };
         let since_ns = entry.since_ns.filter(|_| from.is_none_or(|from| from == entry.state));
         let from = from.unwrap_or(entry.state);
         let is_last = matches!(to, State::Closed | State::TimeWait) && from != State::Listen;
-        let report = Report::Change(Change {
+        let counters =
+            if is_last { counters.or(entry.counters.take().map(|counters| *counters)) } else { None };
+        let (local, remote, told_owner) = (entry.local, entry.remote, entry.told_owner);
+        let before = entry.place(socket);
+        entry.state = to;
+        entry.since_ns = Some(at_ns);
+        entry.is_handed_over |= to == State::TimeWait;
+        if from == State::SynReceived {
+            entry.deadline_ns = None;
+        }
+        let after = entry.place(socket);
+        // A listener that ends is among those that listen until it is told.
+        let process = own_owner.or_else(|| self.listener_owner(socket.namespace, local)).or(told_owner);
+        if own_owner.is_none()
+            && process != told_owner
+            && let Some(entry) = self.entry_mut(socket)
+        {
+            entry.told_owner = process;
+        }
+        self.ready.push_back(Report::Change(Change {
             change: StateChange {
                 at_ns,
                 socket,
-                local: entry.local,
-                remote: entry.remote,
+                local,
+                remote,
                 from,
                 to,
                 source: Source::Kernel,
@@ -329,18 +350,8 @@ impl Tracker {
             evidence,
             in_state_ns: since_ns.map(|since| at_ns.saturating_sub(since)),
             why,
-            counters: if is_last { counters.or(entry.counters.take()) } else { None },
-        });
-        let before = entry.place(socket);
-        entry.state = to;
-        entry.since_ns = Some(at_ns);
-        entry.told_owner = process;
-        entry.is_handed_over |= to == State::TimeWait;
-        if from == State::SynReceived {
-            entry.deadline_ns = None;
-        }
-        let after = entry.place(socket);
-        self.ready.push_back(report);
+            counters,
+        }));
         self.found_elsewhere(socket, before, after);
         if to == State::Closed {
             self.remove(socket, at_ns);

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
         format: args.print.format,
         tells_each: !args.summary,
         tells_events: args.events,
-        tally: Tally::default(),
+        tally: Tally::new(args.summary),
         begun_ns,
         error: None,
     };
@@ -154,7 +154,7 @@ impl Print {
     fn finish(mut self, args: &StatesArgs) -> Result<Outcome, Failure> {
         let unicode = !args.print.ascii;
         match (self.format, args.summary) {
-            (KernelFormat::Json, _) => self.tally.write_json(&mut self.out.buffer, args.summary),
+            (KernelFormat::Json, _) => self.tally.write_json(&mut self.out.buffer),
             (KernelFormat::Text, true) => self.tally.write_text(&mut self.out.buffer, unicode),
             (KernelFormat::Text, false) => {}
         }

@@ -12,6 +12,14 @@ use synfin_kernel::{
 };
 use synfin_wire::{Loss, Process, SocketId};
 
+/// What stands before the value of a member that is not the first. In one piece of constant length, which compilers make a
+/// store or two of.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":").as_bytes()
+    };
+}
+
 /// An object that is being written, a line long.
 pub(crate) struct Object<'b> {
     out: &'b mut Vec<u8>,
@@ -48,10 +56,7 @@ impl<'b> Object<'b> {
     /// A name of ours, in which nothing needs an escape.
     #[inline]
     pub(crate) fn word(&mut self, name: &str, value: &str) -> &mut Self {
-        let out = self.key(name);
-        out.push(b'"');
-        out.extend_from_slice(value.as_bytes());
-        out.push(b'"');
+        plain(self.key(name), value);
         self
     }
 
@@ -67,37 +72,27 @@ impl<'b> Object<'b> {
         self
     }
 
-    fn address(&mut self, name: &str, address: SocketAddr) -> &mut Self {
-        let out = self.key(name);
-        // Writing to memory never fails.
-        let _ = match address {
-            SocketAddr::V4(address) => {
-                out.extend_from_slice(br#"{"ip":""#);
-                for (i, octet) in address.ip().octets().into_iter().enumerate() {
-                    if i > 0 {
-                        out.push(b'.');
-                    }
-                    short(out, octet);
-                }
-                Ok(())
-            }
-            SocketAddr::V6(address) => write!(out, r#"{{"ip":"{}"#, address.ip()),
-        };
-        out.extend_from_slice(br#"","port":"#);
-        decimal(out, address.port().into());
-        out.push(b'}');
+    /// A member whose value is written by another.
+    #[inline]
+    fn with(&mut self, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
+        self.out.extend_from_slice(key);
+        value(self.out);
         self
+    }
+
+    #[inline]
+    fn ends(&mut self, local: SocketAddr, remote: SocketAddr) -> &mut Self {
+        self.with(key!("local"), |out| address(out, local)).with(key!("remote"), |out| address(out, remote))
     }
 
     fn process(&mut self, process: Option<Process>) -> &mut Self {
         let Some(process) = process else { return self };
-        let out = self.key("process");
-        out.extend_from_slice(br#"{"pid":"#);
-        decimal(out, process.pid.into());
-        out.extend_from_slice(br#","name":"#);
-        string(out, process.name.as_str());
-        out.push(b'}');
-        self
+        self.with(b",\"process\":{\"pid\":", |out| {
+            decimal(out, process.pid.into());
+            out.extend_from_slice(key!("name"));
+            string(out, process.name.as_str());
+            out.push(b'}');
+        })
     }
 
     /// Every process that has a socket open, once for each of its numbers for it.
@@ -124,13 +119,12 @@ impl<'b> Object<'b> {
     }
 
     fn socket(&mut self, socket: SocketId) -> &mut Self {
-        let out = self.key("socket");
-        out.extend_from_slice(br#"{"netns":"#);
-        decimal(out, socket.namespace);
-        out.extend_from_slice(br#","cookie":"#);
-        decimal(out, socket.cookie);
-        out.push(b'}');
-        self
+        self.with(b",\"socket\":{\"netns\":", |out| {
+            decimal(out, socket.namespace);
+            out.extend_from_slice(key!("cookie"));
+            decimal(out, socket.cookie);
+            out.push(b'}');
+        })
     }
 
     fn counters(&mut self, counters: Option<Counters>) -> &mut Self {
@@ -150,31 +144,25 @@ impl<'b> Object<'b> {
             cwnd,
             mss,
         } = counters;
-        let out = self.key("counters");
-        let mut separator = b'{';
-        for (name, value) in [
-            ("bytes_sent", bytes_sent),
-            ("bytes_acked", bytes_acked),
-            ("bytes_received", bytes_received),
-            ("bytes_retransmitted", bytes_retransmitted),
-            ("segments_out", segments_out.into()),
-            ("segments_in", segments_in.into()),
-            ("data_segments_out", data_segments_out.into()),
-            ("data_segments_in", data_segments_in.into()),
-            ("retransmits", retransmits.into()),
-            ("srtt_ns", srtt_ns),
-            ("cwnd", cwnd.into()),
-            ("mss", mss.into()),
-        ] {
-            out.push(separator);
-            out.push(b'"');
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":");
-            decimal(out, value);
-            separator = b',';
-        }
-        out.push(b'}');
-        self
+        self.with(b",\"counters\":{\"bytes_sent\":", |out| {
+            let mut member = |key: &[u8], value| {
+                out.extend_from_slice(key);
+                decimal(out, value);
+            };
+            member(b"", bytes_sent);
+            member(key!("bytes_acked"), bytes_acked);
+            member(key!("bytes_received"), bytes_received);
+            member(key!("bytes_retransmitted"), bytes_retransmitted);
+            member(key!("segments_out"), segments_out.into());
+            member(key!("segments_in"), segments_in.into());
+            member(key!("data_segments_out"), data_segments_out.into());
+            member(key!("data_segments_in"), data_segments_in.into());
+            member(key!("retransmits"), retransmits.into());
+            member(key!("srtt_ns"), srtt_ns);
+            member(key!("cwnd"), cwnd.into());
+            member(key!("mss"), mss.into());
+            out.push(b'}');
+        })
     }
 
     fn why(&mut self, why: Option<Why>) -> &mut Self {
@@ -210,17 +198,16 @@ pub(crate) fn change(out: &mut Vec<u8>, change: &Change) {
     let step = &change.change;
     let mut object = Object::begin(out, "state");
     object
-        .address("local", step.local)
-        .address("remote", step.remote)
-        .word("from", step.from.name())
-        .word("to", step.to.name())
-        .number("at_ns", step.at_ns)
-        .word("source", step.source.name());
+        .ends(step.local, step.remote)
+        .with(key!("from"), |out| plain(out, step.from.name()))
+        .with(key!("to"), |out| plain(out, step.to.name()))
+        .with(key!("at_ns"), |out| decimal(out, step.at_ns))
+        .with(key!("source"), |out| plain(out, step.source.name()));
     if step.is_inferred {
         object.flag("inferred", true);
     }
     if let Some(ns) = change.in_state_ns {
-        object.number("in_state_ns", ns);
+        object.with(key!("in_state_ns"), |out| decimal(out, ns));
     }
     object.why(change.why).process(step.process).socket(step.socket).counters(change.counters);
     object.end();
@@ -231,8 +218,7 @@ pub(crate) fn existing(out: &mut Vec<u8>, existing: &Existing, at_ns: u64) {
     let mut object = Object::begin(out, "state");
     object
         .flag("existing", true)
-        .address("local", existing.local)
-        .address("remote", existing.remote)
+        .ends(existing.local, existing.remote)
         .word("to", existing.state.name())
         .number("at_ns", at_ns)
         .word("source", "kernel");
@@ -256,8 +242,7 @@ pub(crate) fn event(out: &mut Vec<u8>, event: &Event) {
     };
     object
         .word("what", what)
-        .address("local", subject.local)
-        .address("remote", subject.remote)
+        .ends(subject.local, subject.remote)
         .number("at_ns", subject.at_ns)
         .word("source", "kernel");
     match event {
@@ -294,8 +279,7 @@ pub(crate) fn loss(out: &mut Vec<u8>, loss: &Loss) {
 pub(crate) fn socket(out: &mut Vec<u8>, socket: &Socket, processes: &Processes, at_ns: u64) {
     let mut object = Object::begin(out, "socket");
     object
-        .address("local", socket.local)
-        .address("remote", socket.remote)
+        .ends(socket.local, socket.remote)
         .word("state", socket.state.name())
         .number("at_ns", at_ns)
         .number("receive_queue", socket.receive_queue)
@@ -329,22 +313,60 @@ fn reason_name(out: &mut Vec<u8>, reason: Reason) {
     }
 }
 
-/// A number of the longest kind is copied, and what it has too much taken back: the copy's length is constant, which
-/// makes it two instructions.
-fn decimal(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [b'0'; 20];
-    let len = value.checked_ilog10().map_or(1, |log| log as usize + 1);
-    for digit in digits.iter_mut().take(len).rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+fn address(out: &mut Vec<u8>, address: SocketAddr) {
+    match address {
+        SocketAddr::V4(address) => {
+            out.extend_from_slice(br#"{"ip":""#);
+            for octet in address.ip().octets() {
+                up_to_three_digits(out, octet);
+                out.push(b'.');
+            }
+            // The last dot is one too many.
+            out.pop();
+        }
+        SocketAddr::V6(address) => {
+            // Writing to memory never fails.
+            let _ = write!(out, r#"{{"ip":"{}"#, address.ip());
+        }
     }
-    let start = out.len();
-    out.extend_from_slice(&digits);
-    out.truncate(start + len);
+    out.extend_from_slice(br#"","port":"#);
+    decimal(out, address.port().into());
+    out.push(b'}');
 }
 
-/// Up to three digits.
-fn short(out: &mut Vec<u8>, value: u8) {
+/// What eight digits hold.
+const EIGHT_DIGITS: u64 = 100_000_000;
+
+/// The digits of a number below [`EIGHT_DIGITS`], the first one in the lowest octet. All eight at once: halves, quarters
+/// and eighths of a word are divided by one multiplication each (`(x * 10486) >> 20` is `x / 100` below 10,000, and
+/// `(x * 103) >> 10` is `x / 10` below 100).
+#[inline]
+fn digits(value: u64) -> u64 {
+    let halves = (value / 10_000) | ((value % 10_000) << 32);
+    let high = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let quarters = high | (halves - high * 100) << 16;
+    let high = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
+    high | (quarters - high * 10) << 8
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// A copy of constant length is a store, so eight octets are written and those taken back that are too many.
+fn decimal(out: &mut Vec<u8>, value: u64) {
+    if value < EIGHT_DIGITS {
+        let digits = digits(value);
+        // The last digit stays, be it a zero.
+        let leading = (digits | 1 << 56).trailing_zeros() / 8;
+        out.extend_from_slice(&((digits | ZEROS) >> (8 * leading)).to_le_bytes());
+        out.truncate(out.len() - leading as usize);
+    } else {
+        decimal(out, value / EIGHT_DIGITS);
+        out.extend_from_slice(&(digits(value % EIGHT_DIGITS) | ZEROS).to_le_bytes());
+    }
+}
+
+#[inline]
+fn up_to_three_digits(out: &mut Vec<u8>, value: u8) {
     if value >= 100 {
         out.push(b'0' + value / 100);
     }
@@ -354,16 +376,30 @@ fn short(out: &mut Vec<u8>, value: u8) {
     out.push(b'0' + value % 10);
 }
 
+/// A string of ours, in which nothing needs an escape.
+#[inline]
+fn plain(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
 /// A string; whatever a terminal might obey is escaped, beyond what RFC 8259 asks for.
 fn string(out: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     out.push(b'"');
-    for c in text.chars() {
-        if (c.is_ascii_graphic() && !matches!(c, '"' | '\\')) || c == ' ' {
-            out.push(c as u8);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to memory never fails.
-                let _ = write!(out, "\\u{unit:04x}");
+    if text.bytes().all(is_plain) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        for c in text.chars() {
+            match u8::try_from(c) {
+                Ok(byte) if is_plain(byte) => out.push(byte),
+                _ => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        // Writing to memory never fails.
+                        let _ = write!(out, "\\u{unit:04x}");
+                    }
+                }
             }
         }
     }
@@ -377,6 +413,15 @@ mod tests {
 
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_number(value: u64, shift in 0_u32..64) {
+            let mut out = Vec::new();
+            decimal(&mut out, value >> shift);
+            proptest::prop_assert_eq!(out, (value >> shift).to_string().into_bytes());
+        }
+    }
+
     #[test]
     fn numbers_of_every_length() {
         let lengths = (0..20).map(|n| 10_u64.pow(n)).flat_map(|power| [power - 1, power, power + 1]);
@@ -387,7 +432,7 @@ mod tests {
         }
         for value in 0..=u8::MAX {
             let mut out = Vec::new();
-            short(&mut out, value);
+            up_to_three_digits(&mut out, value);
             assert_eq!(out, value.to_string().into_bytes());
         }
     }

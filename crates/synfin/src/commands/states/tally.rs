@@ -11,6 +11,8 @@ use crate::kernel::text::Span;
 /// Counts of everything that was told.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    /// Also how often from which state to which, and how long each lasted: what a summary tells.
+    is_detailed: bool,
     pub(super) changes: u64,
     /// Those among them that nobody observed.
     pub(super) inferred: u64,
@@ -26,9 +28,16 @@ fn position(state: State) -> usize {
 }
 
 impl Tally {
+    pub(super) fn new(is_detailed: bool) -> Self {
+        Self { is_detailed, ..Self::default() }
+    }
+
     pub(super) fn on_change(&mut self, change: &Change) {
         self.changes += 1;
         self.inferred += u64::from(change.evidence == Evidence::Inferred);
+        if !self.is_detailed {
+            return;
+        }
         let (from, to) = (position(change.change.from), position(change.change.to));
         if let Some(count) = self.transitions.get_mut(from).and_then(|row| row.get_mut(to)) {
             *count += 1;
@@ -77,11 +86,11 @@ impl Tally {
         out.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn write_json(&self, out: &mut Vec<u8>, is_detailed: bool) {
+    pub(super) fn write_json(&self, out: &mut Vec<u8>) {
         let mut object = Object::begin(out, "summary");
         object.number("changes", self.changes).number("inferred", self.inferred);
         object.number("existing", self.existing).number("events_lost", self.lost);
-        if is_detailed {
+        if self.is_detailed {
             let transitions = self.transitions().map(|(from, to, count)| {
                 format!(r#"{{"from":"{}","to":"{}","count":{count}}}"#, from.name(), to.name())
             });
