@@ -13,8 +13,8 @@ const IP_HEADER: usize = 20;
 /// Most bytes before the text.
 const HEAD_MAX: usize = IP_HEADER + 60;
 
-/// Bytes of memory that packets in one piece are cut from.
-const BLOCK: usize = 256 << 10;
+/// Bytes of memory that packets in one piece are cut from: more than the link takes at once, so that they fit into two.
+const BLOCK: usize = 80 << 10;
 
 /// How a packet is made and taken apart.
 pub trait Device: Default {
@@ -30,7 +30,7 @@ pub trait Device: Default {
         checksum: Checksum,
     ) -> Self::Packet;
     /// Hands on the segment of a packet for `ip`, and where it is from, if it is undamaged.
-    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming));
+    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, Incoming));
 }
 
 /// A device that gathers a packet from where its pieces lie, as those do that take several buffers for one packet, and
@@ -61,7 +61,7 @@ impl Device for Gathering {
         Pieces { head, head_len: IP_HEADER + len, text: text(segment) }
     }
 
-    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
+    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, Incoming)) {
         let Pieces { head, head_len, text } = packet;
         let Some((source, len)) = read_ip_header(&head, ip) else { return };
         if len != head_len + text.len() {
@@ -69,7 +69,7 @@ impl Device for Gathering {
         }
         let head = &head[IP_HEADER..head_len];
         if let Ok(incoming) = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum) {
-            take(source, &incoming);
+            take(source, incoming);
         }
     }
 }
@@ -96,7 +96,7 @@ pub struct OnePiece {
 impl OnePiece {
     /// At least `len` bytes to write a packet to.
     fn room(&mut self, len: usize) -> &mut [u8] {
-        if self.current.len() < len {
+        if self.current.len() < len && !reclaim(&mut self.current) {
             let next = self.next();
             let mut used = std::mem::replace(&mut self.current, next);
             if used.capacity() > 0 {
@@ -109,14 +109,20 @@ impl OnePiece {
 
     /// Those used first are free first; if even the first one is still held, all are.
     fn next(&mut self) -> BytesMut {
-        if self.used.front_mut().is_some_and(|block| block.try_reclaim(BLOCK)) {
-            let mut block = self.used.pop_front().expect("it was looked at");
-            // SAFETY: `try_reclaim` allocates nothing: these are the bytes that were zeroed when the block was made.
-            unsafe { block.set_len(BLOCK) };
-            return block;
-        }
-        BytesMut::zeroed(BLOCK)
+        let free = if self.used.front_mut().is_some_and(reclaim) { self.used.pop_front() } else { None };
+        free.unwrap_or_else(|| BytesMut::zeroed(BLOCK))
     }
+}
+
+/// Makes a block whole again, if nobody holds a packet in it.
+fn reclaim(block: &mut BytesMut) -> bool {
+    block.clear();
+    let is_free = block.try_reclaim(BLOCK);
+    if is_free {
+        // SAFETY: `try_reclaim` allocates nothing: these are the bytes that were zeroed when the block was made.
+        unsafe { block.set_len(BLOCK) };
+    }
+    is_free
 }
 
 impl Device for OnePiece {
@@ -135,15 +141,15 @@ impl Device for OnePiece {
         self.current.split_to(IP_HEADER + len).freeze()
     }
 
-    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
+    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, Incoming)) {
         let Some((source, len)) = read_ip_header(&packet, ip) else { return };
         if len > packet.len() {
             return;
         }
         packet.truncate(len);
         bytes::Buf::advance(&mut packet, IP_HEADER);
-        if let Ok(incoming) = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum) {
-            take(source, &incoming);
+        if let Ok(incoming) = Incoming::parse(packet, source, ip.into(), Ecn::NotEct, checksum) {
+            take(source, incoming);
         }
     }
 }
@@ -166,7 +172,7 @@ impl Device for Offload {
         self.0.send(segment, addresses, ttl, checksum)
     }
 
-    fn receive(packet: Bytes, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming)) {
+    fn receive(packet: Bytes, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, Incoming)) {
         OnePiece::receive(packet, ip, checksum, take);
     }
 }

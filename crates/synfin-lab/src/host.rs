@@ -98,9 +98,9 @@ impl Host {
             .map(|(start, end)| packet.slice(start..end));
         let Some(bytes) = bytes else { return false };
         let ecn = ip::ecn(header.traffic_class);
-        match Incoming::parse(&bytes, header.source, header.destination, ecn, Checksum::Check) {
+        match Incoming::parse(bytes, header.source, header.destination, ecn, Checksum::Check) {
             Ok(incoming) => {
-                self.endpoint.handle(now, header.source, header.destination, &incoming);
+                self.endpoint.handle(now, header.source, header.destination, incoming);
                 true
             }
             Err(_) => false,

@@ -3,6 +3,9 @@
 
 use core::net::IpAddr;
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x64, u32x16};
+
 /// A running one's complement sum.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Sum {
@@ -39,12 +42,9 @@ impl Sum {
 
     /// Adds bytes, taken as 16-bit numbers in network byte order; an odd last byte is padded with zero, unless more
     /// bytes follow.
+    #[inline]
     pub fn add_bytes(&mut self, bytes: &[u8]) {
-        let (blocks, rest) = bytes.as_chunks();
-        let mut sum = sum_of_few(rest);
-        for blocks in blocks.chunks(LANE_ROOM) {
-            sum += sum_of_blocks(blocks);
-        }
+        let sum = if bytes.len() < FEW { sum_of_few(bytes) } else { sum_of_many(bytes) };
         self.sum += if self.is_odd { u64::from(fold(sum).swap_bytes()) } else { sum };
         self.is_odd ^= !bytes.len().is_multiple_of(2);
     }
@@ -62,38 +62,47 @@ impl Sum {
     }
 }
 
-/// Words of 4 bytes that are added in one step, each in a lane of its own: vector registers add several at once.
-const LANES: usize = 8;
+/// Bytes for which it does not pay to ask what this processor can do.
+const FEW: usize = 128;
+
+/// Words of 4 bytes that are added in one step, each in a lane of its own.
+const LANES: usize = 16;
 
 /// Bytes that are added in one step.
 type Block = [u8; 4 * LANES];
 
-/// Blocks that a lane has room for.
-const LANE_ROOM: usize = 1 << 16;
+/// Blocks that are summed up at once: as many as leave the sum of all lanes below 2^32.
+const BLOCKS_MAX: usize = 1024;
+const _: () = assert!(BLOCKS_MAX * 2 * LANES * 0xffff <= u32::MAX as usize);
 
-/// The sum of at most [`LANE_ROOM`] blocks.
+/// The sum of bytes that vector registers are worth while for, the widest ones that this processor has.
+fn sum_of_many(bytes: &[u8]) -> u64 {
+    let (blocks, rest) = bytes.as_chunks();
+    let level = Level::new();
+    let sum_of = |blocks| u64::from(dispatch!(level, simd => sum_of_blocks(simd, blocks)));
+    blocks.chunks(BLOCKS_MAX).map(sum_of).sum::<u64>() + sum_of_few(rest)
+}
+
+/// The sum of at most [`BLOCKS_MAX`] blocks.
 ///
 /// A lane sums up whole words, and beside them their upper halves. That the words overflow does no harm: what is left
 /// when the upper halves are taken away again is the sum of the lower ones. It takes one operation less than to sum up
 /// both halves apart.
-// Not inlined: on its own, the compiler makes of it what it is meant to be.
-#[inline(never)]
-fn sum_of_blocks(blocks: &[Block]) -> u64 {
-    let (mut words, mut upper) = ([0u32; LANES], [0u32; LANES]);
+// Inlined, so that the version of the caller for each kind of processor has it in the instructions of that kind.
+#[inline(always)]
+fn sum_of_blocks<S: Simd>(simd: S, blocks: &[Block]) -> u32 {
+    let (mut words, mut upper) = (u32x16::splat(simd, 0), u32x16::splat(simd, 0));
     for block in blocks {
-        for ((words, upper), word) in words.iter_mut().zip(&mut upper).zip(block.as_chunks().0) {
-            let word = u32::from_ne_bytes(*word);
-            *words = words.wrapping_add(word);
-            *upper += word >> 16;
-        }
+        let word = u32x16::from_bytes(u8x64::simd_from(simd, *block));
+        words += word;
+        upper += word >> 16;
     }
-    let halves = |(words, upper): (&u32, &u32)| {
-        u64::from(*upper) + u64::from(words.wrapping_sub(upper.wrapping_shl(16)))
-    };
-    words.iter().zip(&upper).map(halves).sum()
+    let lower = words - (upper << 16);
+    (lower + upper).reduce_sum()
 }
 
-/// The sum of less than a block.
+/// The sum of a few bytes.
+#[inline]
 fn sum_of_few(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
     let mut sum = 0;
@@ -118,6 +127,7 @@ fn fold(sum: u64) -> u16 {
 }
 
 /// The checksum of `bytes` alone, as in an IPv4 header.
+#[inline]
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u16 {
     let mut sum = Sum::new();
@@ -152,7 +162,7 @@ mod tests {
     /// Lanes are summed up before they overflow.
     #[test]
     fn long_runs_of_ones() {
-        let bytes = vec![0xff; size_of::<Block>() * 2 * LANE_ROOM + 77];
+        let bytes = vec![0xff; size_of::<Block>() * 2 * BLOCKS_MAX + 77];
         assert_eq!(checksum(&bytes), by_the_book(&bytes));
     }
 

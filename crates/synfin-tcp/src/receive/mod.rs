@@ -153,11 +153,11 @@ impl Receiver {
     }
 
     /// Takes in a text that [`may_append`](Self::may_append).
-    pub(crate) fn append(&mut self, text: &Bytes, rmss: u32) {
+    pub(crate) fn append(&mut self, text: Bytes, rmss: u32) {
         // It lies within the window.
         let len = u32::try_from(text.len()).unwrap_or_default();
         self.nxt += len;
-        self.queue.push(text.clone());
+        self.queue.push(text);
         self.ack.on_text(len, rmss);
     }
 

@@ -79,7 +79,8 @@ impl Fuse {
 
     /// A packet was captured.
     pub(crate) fn push(&mut self, record: &Record<'_>) {
-        let Frame { number: _, at_ns, link, interface, direction, original_len, bytes, fate: _ } = record.frame;
+        let Frame { number: _, at_ns, link, interface, direction, original_len, bytes, fate: _ } =
+            record.frame;
         self.bytes += bytes.len() + PACKET_BYTES;
         let bytes = bytes.into();
         // Each capture is in order, or nearly so, but for the others one is at most some milliseconds behind.
