@@ -236,7 +236,7 @@ impl World {
                 for segment in burst.segments() {
                     sent += 1;
                     if wire.len() < WIRE {
-                        wire.push((1 - index, segment.to_bytes(), segment.ecn));
+                        wire.push((1 - index, segment.to_bytes(), burst.ecn));
                     }
                 }
             };

@@ -96,7 +96,10 @@ impl<D: Device> Host for Ours<D> {
             if D::TAKES_BURSTS {
                 packets.push_back(send(&burst.whole()));
             } else {
-                packets.extend(burst.segments().map(|segment| send(&segment)));
+                packets.reserve(burst.segment_count() as usize);
+                for segment in burst.segments() {
+                    packets.push_back(send(&segment));
+                }
             }
         };
         let mut left = u32::try_from(room).unwrap_or(u32::MAX);

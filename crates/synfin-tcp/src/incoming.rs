@@ -78,7 +78,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
-    #[inline]
+    #[inline(always)]
     pub fn parse(
         mut bytes: Bytes,
         source: IpAddr,
@@ -102,7 +102,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
-    #[inline]
+    #[inline(always)]
     pub fn from_parts(
         head: &[u8],
         text: Bytes,

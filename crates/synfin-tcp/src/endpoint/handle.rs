@@ -31,6 +31,7 @@ pub enum Handled {
 
 impl<O: Observer + Clone> Endpoint<O> {
     /// Takes in a segment that arrived from `source` for `destination`.
+    #[inline]
     pub fn handle(
         &mut self,
         now: Instant,

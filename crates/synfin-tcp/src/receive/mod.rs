@@ -6,8 +6,6 @@ mod read_queue;
 mod reassembly;
 mod window;
 
-use core::time::Duration;
-
 use bytes::Bytes;
 use synfin_wire::SeqNumber;
 use synfin_wire::tcp::SackBlock;
@@ -199,14 +197,14 @@ impl Receiver {
     }
 
     /// Takes octets for the user.
-    pub(crate) fn read(&mut self, now: Instant, max: usize, rtt: Option<Duration>) -> Option<Bytes> {
+    pub(crate) fn read(&mut self, now: Instant, max: usize, rtt_ns: Option<u64>) -> Option<Bytes> {
         let chunk = self.queue.pop(max)?;
         let octets = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
         self.user += octets;
         if self.up.is_some_and(|up| up.is_at_or_before(self.user)) {
             self.up = None;
         }
-        self.buffer = self.tune.on_read(now, octets, rtt, self.buffer, self.buffer_max);
+        self.buffer = self.tune.on_read(now, octets, rtt_ns, self.buffer, self.buffer_max);
         Some(chunk)
     }
 

@@ -22,7 +22,7 @@ fn sent(
 ) -> Vec<(SocketAddr, SocketAddr, Bytes)> {
     let mut sent = Vec::new();
     let mut sink = |burst: &Burst<'_>| {
-        let one = |s: Outgoing<'_>| (s.source, s.destination, s.to_bytes());
+        let one = |s: Outgoing<'_>| (burst.source, burst.destination, s.to_bytes());
         sent.extend(burst.segments().map(one));
     };
     while endpoint.poll_transmit(now, 1000, &mut sink) > 0 {}

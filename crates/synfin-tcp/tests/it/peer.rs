@@ -171,7 +171,7 @@ impl Peer {
     pub(crate) fn taken(&mut self) -> Vec<String> {
         let mut packets = Vec::new();
         let mut sink = |burst: &Burst<'_>| {
-            packets.extend(burst.segments().map(|segment| (segment.to_bytes(), segment.ecn)));
+            packets.extend(burst.segments().map(|segment| (segment.to_bytes(), burst.ecn)));
         };
         while self.endpoint.poll_transmit(self.now, 1000, &mut sink) > 0 {}
         packets.iter().map(|(bytes, ecn)| self.line(bytes, *ecn)).collect()

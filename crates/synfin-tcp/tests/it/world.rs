@@ -129,7 +129,7 @@ impl World {
             let now = self.now;
             let mut packets: Vec<(Bytes, Ecn)> = Vec::new();
             let mut sink = |burst: &Burst<'_>| {
-                packets.extend(burst.segments().map(|s: Outgoing<'_>| (s.to_bytes(), s.ecn)))
+                packets.extend(burst.segments().map(|s: Outgoing<'_>| (s.to_bytes(), burst.ecn)))
             };
             let endpoint = match host {
                 Host::A => &mut self.a,

@@ -206,9 +206,9 @@ impl Sockets {
         let mut sink = |burst: &Burst<'_>| {
             for segment in burst.segments() {
                 let fields =
-                    ip::Fields { ttl: burst.ttl, dscp: burst.dscp, ecn: segment.ecn, identification: *next };
+                    ip::Fields { ttl: burst.ttl, dscp: burst.dscp, ecn: burst.ecn, identification: *next };
                 *next = next.wrapping_add(1);
-                let (source, destination) = (segment.source, segment.destination);
+                let (source, destination) = (burst.source, burst.destination);
                 let len = u64::from(segment.payload.len());
                 let count = counts.entry((source, destination)).or_default();
                 count.out += 1;
