@@ -138,6 +138,7 @@ pub fn checksum(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use std::vec;
+    use std::vec::Vec;
 
     use proptest::prelude::*;
 
@@ -166,14 +167,36 @@ mod tests {
         assert_eq!(checksum(&bytes), by_the_book(&bytes));
     }
 
+    /// Each length around the sizes at which the way to sum up changes, from each place in a register's width.
+    #[test]
+    fn every_length_at_every_alignment() {
+        let bytes: Vec<u8> = (0..2000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for start in 0..size_of::<Block>() {
+            for len in (0..2 * FEW + size_of::<Block>()).chain(1440..1500) {
+                let part = &bytes[start..start + len];
+                assert_eq!(checksum(part), by_the_book(part), "{len} bytes from {start} on");
+            }
+        }
+    }
+
+    /// What this processor has, and what the oldest of its kind has, sum up alike.
+    #[test]
+    fn processors_agree() {
+        let bytes: Vec<u8> = (0..6400u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let (blocks, _) = bytes.as_chunks();
+        let widest = dispatch!(Level::new(), simd => sum_of_blocks(simd, blocks));
+        let narrowest = dispatch!(Level::baseline(), simd => sum_of_blocks(simd, blocks));
+        assert_eq!((widest, u64::from(widest)), (narrowest, sum_of_few(&bytes)));
+    }
+
     proptest! {
         #[test]
-        fn agrees_with_the_book(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn agrees_with_the_book(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
             prop_assert_eq!(checksum(&bytes), by_the_book(&bytes));
         }
 
         #[test]
-        fn parts_sum_up_to_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
+        fn parts_sum_up_to_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..3000), cut in 0usize..3000) {
             let cut = cut.min(bytes.len());
             let mut sum = Sum::new();
             sum.add_bytes(&bytes[..cut]);
