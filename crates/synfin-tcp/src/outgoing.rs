@@ -102,8 +102,8 @@ impl Outgoing<'_> {
     pub fn emit(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
         let head = self.header.emit(&self.burst.options, buffer)?;
         let len = head + self.payload.len() as usize;
-        let segment = buffer.get_mut(..len)?;
-        let mut rest = segment.get_mut(head..)?;
+        let (head, text) = buffer.get_mut(..len)?.split_at_mut_checked(head)?;
+        let mut rest = &mut *text;
         for octets in self.payload.slices() {
             let (to, behind) = rest.split_at_mut_checked(octets.len())?;
             to.copy_from_slice(octets);
@@ -111,7 +111,8 @@ impl Outgoing<'_> {
         }
         if checksum == Checksum::Check {
             let Burst { source, destination, .. } = self.burst;
-            Header::fill_checksum(segment, source.ip(), destination.ip());
+            let whole = u32::try_from(len).ok()?;
+            Header::fill_checksum_with(head, whole, [&*text], source.ip(), destination.ip());
         }
         Some(len)
     }

@@ -160,33 +160,19 @@ impl Header {
         let len = HEADER_LEN + padded.len();
         let words = u16::try_from(len / 4).ok()?;
         let (fixed, rest) = buffer.get_mut(..len)?.split_first_chunk_mut::<HEADER_LEN>()?;
-        let (s, d) = (self.source_port.to_be_bytes(), self.destination_port.to_be_bytes());
-        let (seq, ack) = (self.seq.0.to_be_bytes(), self.ack.0.to_be_bytes());
-        let offset_and_flags = (words << 12 | self.flags.bits()).to_be_bytes();
-        let (w, c) = (self.window.to_be_bytes(), self.checksum.to_be_bytes());
-        let u = self.urgent_pointer.to_be_bytes();
-        *fixed = [
-            s[0],
-            s[1],
-            d[0],
-            d[1],
-            seq[0],
-            seq[1],
-            seq[2],
-            seq[3],
-            ack[0],
-            ack[1],
-            ack[2],
-            ack[3],
-            offset_and_flags[0],
-            offset_and_flags[1],
-            w[0],
-            w[1],
-            c[0],
-            c[1],
-            u[0],
-            u[1],
+        let two = |upper: u16, lower: u16| u32::from(upper) << 16 | u32::from(lower);
+        // In words of 32 bits, as they are summed up: reading a word that was just written in halves makes a processor
+        // wait.
+        let words = [
+            two(self.source_port, self.destination_port),
+            self.seq.0,
+            self.ack.0,
+            two(words << 12 | self.flags.bits(), self.window),
+            two(self.checksum, self.urgent_pointer),
         ];
+        for (to, word) in fixed.as_chunks_mut().0.iter_mut().zip(words) {
+            *to = word.to_be_bytes();
+        }
         rest.copy_from_slice(padded);
         Some(len)
     }
@@ -207,11 +193,10 @@ impl Header {
         source: IpAddr,
         destination: IpAddr,
     ) {
-        if let Some(field) = head.get_mut(16..18) {
-            field.fill(0);
-        }
         let mut sum = Sum::pseudo_header(source, destination, TCP, len);
         sum.add_bytes(head);
+        // What stands in the field counts for nothing: a number and its complement are nothing together.
+        sum.add_bytes(&(!u16_at(head, 16).unwrap_or(u16::MAX)).to_be_bytes());
         text.into_iter().for_each(|part| sum.add_bytes(part));
         if let Some(field) = head.get_mut(16..18) {
             field.copy_from_slice(&sum.finish().to_be_bytes());
