@@ -78,6 +78,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
+    // Inlined: 140 bytes are otherwise made in one place, to be copied to the next.
     #[inline(always)]
     pub fn parse(
         mut bytes: Bytes,
@@ -102,6 +103,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
+    // Inlined: see above.
     #[inline(always)]
     pub fn from_parts(
         head: &[u8],

@@ -3,8 +3,8 @@
 //!
 //! Eleven levels of 64 slots: a slot of the lowest level is one nanosecond, one of each next level 64 times as wide. A
 //! deadline sits in the level of its distance, and moves down as its slot comes due. A slot of the lowest level holds
-//! one time only: whoever asks for what is due, or for what comes next, never has to look through a slot, even if a
-//! million deadlines lie close together.
+//! one time only (and what had passed already when it was set): whoever asks for what is due, or for what comes next,
+//! never has to look through a slot, even if a million deadlines lie close together.
 
 use super::slab::{Key, Slab};
 use crate::time::Instant;

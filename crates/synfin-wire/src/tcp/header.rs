@@ -194,9 +194,9 @@ impl Header {
         destination: IpAddr,
     ) {
         let mut sum = Sum::pseudo_header(source, destination, TCP, len);
-        sum.add_bytes(head);
         // What stands in the field counts for nothing: a number and its complement are nothing together.
         sum.add_bytes(&(!u16_at(head, 16).unwrap_or(u16::MAX)).to_be_bytes());
+        sum.add_bytes(head);
         text.into_iter().for_each(|part| sum.add_bytes(part));
         if let Some(field) = head.get_mut(16..18) {
             field.copy_from_slice(&sum.finish().to_be_bytes());
@@ -254,12 +254,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            ports: (u16, u16), seq: u32, ack: u32, flags: u16, window: u16, urgent_pointer: u16,
+            ports: (u16, u16), seq: u32, ack: u32, flags: u16, window: u16, checksum: u16, urgent_pointer: u16,
             payload in proptest::collection::vec(any::<u8>(), 0..50), mss: u16,
         ) {
             let header = Header {
                 source_port: ports.0, destination_port: ports.1, seq: SeqNumber(seq), ack: SeqNumber(ack),
-                flags: Flags::from_bits(flags), window, checksum: 0, urgent_pointer,
+                flags: Flags::from_bits(flags), window, checksum, urgent_pointer,
             };
             let mut options = OptionsBuf::new();
             options.push(&TcpOption::MaximumSegmentSize(mss)).unwrap();
@@ -270,9 +270,10 @@ mod tests {
             bytes.truncate(len);
             bytes.extend_from_slice(&payload);
             let (source, destination) = (Ipv4Addr::new(10, 0, 0, 1).into(), Ipv4Addr::new(10, 0, 0, 2).into());
+            // Whatever stood in the field before.
             Header::fill_checksum(&mut bytes, source, destination);
             let read = Segment::parse(&bytes, bytes.len() as u32).unwrap();
-            prop_assert_eq!(Header { checksum: 0, ..read.header }, header);
+            prop_assert_eq!(Header { checksum, ..read.header }, header);
             prop_assert_eq!(read.payload, &payload[..]);
             prop_assert_eq!(read.has_valid_checksum(source, destination), Some(true));
             bytes[4] ^= 1;
