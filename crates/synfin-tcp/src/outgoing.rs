@@ -60,18 +60,21 @@ pub struct Outgoing<'a> {
 
 impl<'a> Burst<'a> {
     /// Number of segments.
+    #[inline]
     #[must_use]
     pub fn segment_count(&self) -> u32 {
         self.payload.len().div_ceil(self.segment_size.max(1)).max(1)
     }
 
     /// All of it as one segment, for a device with segmentation offload, or a link that carries it whole.
+    #[inline]
     #[must_use]
     pub fn whole(&self) -> Outgoing<'_> {
         Outgoing { header: self.header, payload: self.payload, burst: self }
     }
 
     /// The segments, one by one.
+    #[inline]
     pub fn segments(&self) -> impl Iterator<Item = Outgoing<'_>> {
         let (count, mut header, mut rest) = (self.segment_count(), self.header, self.payload);
         (0..count).map(move |i| {

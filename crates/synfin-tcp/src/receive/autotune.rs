@@ -14,6 +14,7 @@ pub(crate) struct AutoTune {
 
 impl AutoTune {
     /// The user took octets. Returns the size that the buffer should have from now on.
+    #[inline]
     pub(crate) fn on_read(
         &mut self,
         now: Instant,

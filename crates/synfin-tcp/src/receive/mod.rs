@@ -145,12 +145,14 @@ impl Receiver {
     }
 
     /// Whether a text is the next one, whole within the window, and nothing is out of order or to be reported.
+    #[inline]
     pub(crate) fn may_append(&self, seq: SeqNumber, text: &Bytes) -> bool {
         let window = usize::try_from(self.edge.distance_from(self.nxt)).unwrap_or_default();
         seq == self.nxt && (1..=window).contains(&text.len()) && self.fin.is_none() && !self.has_sack_blocks()
     }
 
     /// Takes in a text that [`may_append`](Self::may_append).
+    #[inline]
     pub(crate) fn append(&mut self, text: Bytes, rmss: u32) {
         // It lies within the window.
         let len = u32::try_from(text.len()).unwrap_or_default();
@@ -197,6 +199,7 @@ impl Receiver {
     }
 
     /// Takes octets for the user.
+    #[inline]
     pub(crate) fn read(&mut self, now: Instant, max: usize, rtt_ns: Option<u64>) -> Option<Bytes> {
         let chunk = self.queue.pop(max)?;
         let octets = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
@@ -246,6 +249,7 @@ impl Receiver {
     }
 
     /// Whether there is anything for a SACK option.
+    #[inline]
     pub(crate) fn has_sack_blocks(&self) -> bool {
         self.duplicate.is_some() || self.reassembly.is_some()
     }

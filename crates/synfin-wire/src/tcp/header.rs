@@ -154,6 +154,7 @@ impl Header {
     /// The checksum is written as it stands here; [`Header::fill_checksum`] computes it once the payload is in place.
     ///
     /// Returns `None`, and writes nothing, when the buffer is too small.
+    #[inline]
     #[must_use]
     pub fn emit(&self, options: &OptionsBuf, buffer: &mut [u8]) -> Option<usize> {
         let padded = options.padded();
@@ -186,6 +187,7 @@ impl Header {
 
     /// As [`fill_checksum`](Self::fill_checksum), for a segment of `len` bytes whose text lies elsewhere: `head` is its
     /// header with options.
+    #[inline]
     pub fn fill_checksum_with<'a>(
         head: &mut [u8],
         len: u32,
