@@ -236,7 +236,7 @@ impl World {
                 for segment in burst.segments() {
                     sent += 1;
                     if wire.len() < WIRE {
-                        wire.push((1 - index, segment.to_bytes(), segment.ecn));
+                        wire.push((1 - index, segment.to_bytes(), burst.ecn));
                     }
                 }
             };
@@ -259,8 +259,8 @@ impl World {
     }
 
     fn hand_over(&mut self, to: usize, bytes: &Bytes, ecn: Ecn) {
-        let Ok(incoming) = Incoming::parse(bytes, IPS[1 - to], IPS[to], ecn, Checksum::Check) else { return };
-        let handled = self.hosts[to].endpoint.handle(self.now, IPS[1 - to], IPS[to], &incoming);
+        let Ok(incoming) = Incoming::parse(bytes.clone(), IPS[1 - to], IPS[to], ecn, Checksum::Check) else { return };
+        let handled = self.hosts[to].endpoint.handle(self.now, IPS[1 - to], IPS[to], incoming);
         if let Handled::Accepted(_) = handled {
             self.begun += 1;
         }

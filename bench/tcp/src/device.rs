@@ -13,24 +13,30 @@ const IP_HEADER: usize = 20;
 /// Most bytes before the text.
 const HEAD_MAX: usize = IP_HEADER + 60;
 
-/// Bytes of memory that packets in one piece are cut from.
-const BLOCK: usize = 256 << 10;
+/// Bytes of memory that packets in one piece are cut from: more than the link takes at once, so that they fit into two.
+const BLOCK: usize = 80 << 10;
 
 /// How a packet is made and taken apart.
 pub trait Device: Default {
-    type Packet;
+    type Packet: Default;
     /// Whether it carries bursts whole, as a device with segmentation offload does.
     const TAKES_BURSTS: bool = false;
-    /// Makes a packet of a segment.
+    /// Makes a packet of a segment, where an empty one is.
     fn send(
         &mut self,
+        packet: &mut Self::Packet,
         segment: &Outgoing<'_>,
         addresses: (Ipv4Addr, Ipv4Addr),
         ttl: u8,
         checksum: Checksum,
-    ) -> Self::Packet;
+    );
     /// Hands on the segment of a packet for `ip`, and where it is from, if it is undamaged.
-    fn receive(packet: Self::Packet, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming));
+    fn receive(
+        packet: &mut Self::Packet,
+        ip: Ipv4Addr,
+        checksum: Checksum,
+        take: impl FnMut(IpAddr, Incoming),
+    );
 }
 
 /// A device that gathers a packet from where its pieces lie, as those do that take several buffers for one packet, and
@@ -45,31 +51,43 @@ pub struct Pieces {
     text: Bytes,
 }
 
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { head: [0; HEAD_MAX], head_len: 0, text: Bytes::new() }
+    }
+}
+
 impl Device for Gathering {
     type Packet = Pieces;
 
     fn send(
         &mut self,
+        packet: &mut Pieces,
         segment: &Outgoing<'_>,
         addresses: (Ipv4Addr, Ipv4Addr),
         ttl: u8,
         checksum: Checksum,
-    ) -> Pieces {
-        let mut head = [0; HEAD_MAX];
-        let len = segment.emit_head(&mut head[IP_HEADER..], checksum).expect("there is room");
-        write_ip_header(&mut head, addresses, ttl, len + segment.payload.len() as usize);
-        Pieces { head, head_len: IP_HEADER + len, text: text(segment) }
+    ) {
+        let len = segment.emit_head(&mut packet.head[IP_HEADER..], checksum).expect("there is room");
+        write_ip_header(&mut packet.head, addresses, ttl, len + segment.payload.len() as usize);
+        packet.head_len = IP_HEADER + len;
+        packet.text = text(segment);
     }
 
-    fn receive(packet: Pieces, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
-        let Pieces { head, head_len, text } = packet;
-        let Some((source, len)) = read_ip_header(&head, ip) else { return };
-        if len != head_len + text.len() {
+    fn receive(
+        packet: &mut Pieces,
+        ip: Ipv4Addr,
+        checksum: Checksum,
+        mut take: impl FnMut(IpAddr, Incoming),
+    ) {
+        let text = std::mem::take(&mut packet.text);
+        let Some((source, len)) = read_ip_header(&packet.head, ip) else { return };
+        if len != packet.head_len + text.len() {
             return;
         }
-        let head = &head[IP_HEADER..head_len];
+        let head = &packet.head[IP_HEADER..packet.head_len];
         if let Ok(incoming) = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum) {
-            take(source, &incoming);
+            take(source, incoming);
         }
     }
 }
@@ -96,7 +114,7 @@ pub struct OnePiece {
 impl OnePiece {
     /// At least `len` bytes to write a packet to.
     fn room(&mut self, len: usize) -> &mut [u8] {
-        if self.current.len() < len {
+        if self.current.len() < len && !reclaim(&mut self.current) {
             let next = self.next();
             let mut used = std::mem::replace(&mut self.current, next);
             if used.capacity() > 0 {
@@ -109,14 +127,20 @@ impl OnePiece {
 
     /// Those used first are free first; if even the first one is still held, all are.
     fn next(&mut self) -> BytesMut {
-        if self.used.front_mut().is_some_and(|block| block.try_reclaim(BLOCK)) {
-            let mut block = self.used.pop_front().expect("it was looked at");
-            // SAFETY: `try_reclaim` allocates nothing: these are the bytes that were zeroed when the block was made.
-            unsafe { block.set_len(BLOCK) };
-            return block;
-        }
-        BytesMut::zeroed(BLOCK)
+        let free = if self.used.front_mut().is_some_and(reclaim) { self.used.pop_front() } else { None };
+        free.unwrap_or_else(|| BytesMut::zeroed(BLOCK))
     }
+}
+
+/// Makes a block whole again, if nobody holds a packet in it.
+fn reclaim(block: &mut BytesMut) -> bool {
+    block.clear();
+    let is_free = block.try_reclaim(BLOCK);
+    if is_free {
+        // SAFETY: `try_reclaim` allocates nothing: these are the bytes that were zeroed when the block was made.
+        unsafe { block.set_len(BLOCK) };
+    }
+    is_free
 }
 
 impl Device for OnePiece {
@@ -124,26 +148,28 @@ impl Device for OnePiece {
 
     fn send(
         &mut self,
+        packet: &mut Bytes,
         segment: &Outgoing<'_>,
         addresses: (Ipv4Addr, Ipv4Addr),
         ttl: u8,
         checksum: Checksum,
-    ) -> Bytes {
-        let packet = self.room(IP_HEADER + segment.len_max());
-        let len = segment.emit(&mut packet[IP_HEADER..], checksum).expect("there is room");
-        write_ip_header(packet, addresses, ttl, len);
-        self.current.split_to(IP_HEADER + len).freeze()
+    ) {
+        let room = self.room(IP_HEADER + segment.len_max());
+        let len = segment.emit(&mut room[IP_HEADER..], checksum).expect("there is room");
+        write_ip_header(room, addresses, ttl, len);
+        *packet = self.current.split_to(IP_HEADER + len).freeze();
     }
 
-    fn receive(mut packet: Bytes, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, &Incoming)) {
+    fn receive(packet: &mut Bytes, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, Incoming)) {
+        let mut packet = std::mem::take(packet);
         let Some((source, len)) = read_ip_header(&packet, ip) else { return };
         if len > packet.len() {
             return;
         }
         packet.truncate(len);
         bytes::Buf::advance(&mut packet, IP_HEADER);
-        if let Ok(incoming) = Incoming::parse(&packet, source, ip.into(), Ecn::NotEct, checksum) {
-            take(source, &incoming);
+        if let Ok(incoming) = Incoming::parse(packet, source, ip.into(), Ecn::NotEct, checksum) {
+            take(source, incoming);
         }
     }
 }
@@ -158,15 +184,16 @@ impl Device for Offload {
 
     fn send(
         &mut self,
+        packet: &mut Bytes,
         segment: &Outgoing<'_>,
         addresses: (Ipv4Addr, Ipv4Addr),
         ttl: u8,
         checksum: Checksum,
-    ) -> Bytes {
-        self.0.send(segment, addresses, ttl, checksum)
+    ) {
+        self.0.send(packet, segment, addresses, ttl, checksum);
     }
 
-    fn receive(packet: Bytes, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, &Incoming)) {
+    fn receive(packet: &mut Bytes, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, Incoming)) {
         OnePiece::receive(packet, ip, checksum, take);
     }
 }

@@ -1,6 +1,7 @@
 //! Measures synfin-tcp beside smoltcp: the same work, in turn, in one run.
 
 mod device;
+mod floor;
 mod host;
 mod idle;
 mod memory;

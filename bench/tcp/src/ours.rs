@@ -78,11 +78,12 @@ impl<D: Device> Host for Ours<D> {
     fn handle(&mut self, now: Nanos, packets: &mut VecDeque<D::Packet>) {
         let now = Instant::from_nanos(now);
         let destination = IpAddr::V4(self.ip);
-        for packet in packets.drain(..) {
+        for packet in packets.iter_mut() {
             D::receive(packet, self.ip, self.checksum, |source, incoming| {
                 self.endpoint.handle(now, source, destination, incoming);
             });
         }
+        packets.clear();
     }
 
     fn transmit(&mut self, now: Nanos, room: usize, packets: &mut VecDeque<D::Packet>) {
@@ -92,11 +93,19 @@ impl<D: Device> Host for Ours<D> {
         let mut sink = |burst: &Burst<'_>| {
             let IpAddr::V4(destination) = burst.destination.ip() else { return };
             let addresses = (ip, destination);
-            let mut send = |segment: &Outgoing<'_>| device.send(segment, addresses, burst.ttl, checksum);
+            let mut send = |segment: Outgoing<'_>| {
+                device.send(
+                    packets.push_back_mut(D::Packet::default()),
+                    &segment,
+                    addresses,
+                    burst.ttl,
+                    checksum,
+                );
+            };
             if D::TAKES_BURSTS {
-                packets.push_back(send(&burst.whole()));
+                send(burst.whole());
             } else {
-                packets.extend(burst.segments().map(|segment| send(&segment)));
+                burst.segments().for_each(send);
             }
         };
         let mut left = u32::try_from(room).unwrap_or(u32::MAX);

@@ -98,9 +98,9 @@ impl Host {
             .map(|(start, end)| packet.slice(start..end));
         let Some(bytes) = bytes else { return false };
         let ecn = ip::ecn(header.traffic_class);
-        match Incoming::parse(&bytes, header.source, header.destination, ecn, Checksum::Check) {
+        match Incoming::parse(bytes, header.source, header.destination, ecn, Checksum::Check) {
             Ok(incoming) => {
-                self.endpoint.handle(now, header.source, header.destination, &incoming);
+                self.endpoint.handle(now, header.source, header.destination, incoming);
                 true
             }
             Err(_) => false,
@@ -134,9 +134,9 @@ impl Host {
         let mut sink = |burst: &Burst<'_>| {
             for segment in burst.segments() {
                 let fields =
-                    ip::Fields { ttl: burst.ttl, dscp: burst.dscp, ecn: segment.ecn, identification: *next };
+                    ip::Fields { ttl: burst.ttl, dscp: burst.dscp, ecn: burst.ecn, identification: *next };
                 *next = next.wrapping_add(1);
-                let (source, destination) = (segment.source.ip(), segment.destination.ip());
+                let (source, destination) = (burst.source.ip(), burst.destination.ip());
                 packets.extend(ip::packet(source, destination, IpNumber::TCP, fields, &segment.to_bytes()));
             }
         };

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use synfin_wire::SeqNumber;
 use synfin_wire::tcp::{Header, SackBlock, Segment, SegmentError, TcpOption};
 
@@ -73,33 +73,38 @@ pub enum IncomingError {
 }
 
 impl Incoming {
-    /// Reads a whole segment, from its source port to its last octet. The payload goes on sharing `bytes`.
+    /// Reads a whole segment, from its source port to its last octet. The payload is what is left of `bytes`: nothing
+    /// is copied, nor counted.
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
-    #[inline]
+    // Inlined: 140 bytes are otherwise made in one place, to be copied to the next.
+    #[inline(always)]
     pub fn parse(
-        bytes: &Bytes,
+        mut bytes: Bytes,
         source: IpAddr,
         destination: IpAddr,
         ecn: Ecn,
         checksum: Checksum,
     ) -> Result<Self, IncomingError> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let segment = Segment::parse(bytes, len)?;
+        let segment = Segment::parse(&bytes, len)?;
         // RFC 9293 MUST-3: the receiver checks the checksum.
         if checksum == Checksum::Check && segment.has_valid_checksum(source, destination) != Some(true) {
             return Err(IncomingError::Checksum);
         }
-        let payload = bytes.slice(bytes.len() - segment.payload.len()..);
-        Ok(Self { header: segment.header, options: KnownOptions::read(&segment), payload, ecn })
+        let (header, options) = (segment.header, KnownOptions::read(&segment));
+        let head = bytes.len() - segment.payload.len();
+        bytes.advance(head);
+        Ok(Self { header, options, payload: bytes, ecn })
     }
 
     /// As [`parse`](Self::parse), from a device that puts header with options, and text, into memory of their own.
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
-    #[inline]
+    // Inlined: see above.
+    #[inline(always)]
     pub fn from_parts(
         head: &[u8],
         text: Bytes,
@@ -141,12 +146,14 @@ impl KnownOptions {
     /// Reads what can be read; what follows a broken option is not looked at.
     // RFC 9293 MUST-4, MUST-5, MUST-6, MUST-7, MUST-64, MUST-68: options in any segment and at any octet, unknown ones
     // ignored by their length, and a length that cannot be true harms nobody.
+    #[inline]
     #[must_use]
     pub fn read(segment: &Segment<'_>) -> Self {
+        if segment.options.is_empty() { Self::default() } else { Self::read_list(segment) }
+    }
+
+    fn read_list(segment: &Segment<'_>) -> Self {
         let mut known = Self::default();
-        if segment.options.is_empty() {
-            return known;
-        }
         for option in segment.options.iter().map_while(Result::ok) {
             match option {
                 TcpOption::MaximumSegmentSize(mss) => known.mss = Some(mss),

@@ -101,6 +101,7 @@ pub(crate) fn shift_for(buffer_max: u32) -> u8 {
 
 /// The MSS that we announce: what fits into the largest packet that we take, without options.
 // RFC 9293 MUST-67: the MSS is MMS_R - 20.
+#[inline]
 pub(crate) fn announced_mss(mtu: u32, is_ipv6: bool) -> u16 {
     u16::try_from(mtu.saturating_sub(fixed_headers(is_ipv6)).max(MSS_MIN)).unwrap_or(u16::MAX)
 }

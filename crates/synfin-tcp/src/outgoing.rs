@@ -50,56 +50,41 @@ pub struct Burst<'a> {
 /// One segment of a burst.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    /// Where from.
-    pub source: SocketAddr,
-    /// Where to.
-    pub destination: SocketAddr,
     /// The header, but for its checksum.
     pub header: Header,
-    /// The options.
-    pub options: OptionsBuf,
     /// The text.
     pub payload: Payload<'a>,
-    /// What the IP header is to say.
-    pub ecn: Ecn,
+    /// The burst that it is of: where from, where to, options and the IP header are the same for all of it.
+    pub burst: &'a Burst<'a>,
 }
 
 impl<'a> Burst<'a> {
     /// Number of segments.
+    #[inline]
     #[must_use]
     pub fn segment_count(&self) -> u32 {
         self.payload.len().div_ceil(self.segment_size.max(1)).max(1)
     }
 
     /// All of it as one segment, for a device with segmentation offload, or a link that carries it whole.
+    #[inline]
     #[must_use]
-    pub fn whole(&self) -> Outgoing<'a> {
-        let Self { source, destination, header, options, payload, ecn, .. } = *self;
-        Outgoing { source, destination, header, options, payload, ecn }
+    pub fn whole(&self) -> Outgoing<'_> {
+        Outgoing { header: self.header, payload: self.payload, burst: self }
     }
 
     /// The segments, one by one.
-    pub fn segments(&self) -> impl Iterator<Item = Outgoing<'a>> + use<'a> {
-        let burst = *self;
-        let (count, mut rest) = (burst.segment_count(), burst.payload);
+    #[inline]
+    pub fn segments(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        let (count, mut header, mut rest) = (self.segment_count(), self.header, self.payload);
         (0..count).map(move |i| {
-            let (first, last) = (i == 0, i + 1 == count);
-            let mut header = burst.header;
-            header.seq += i * burst.segment_size;
-            if !last {
-                header.flags = header.flags.without(Flags::PSH | Flags::FIN);
+            let mut segment = Outgoing { header, payload: rest.split_to(self.segment_size), burst: self };
+            if i + 1 < count {
+                segment.header.flags = header.flags.without(Flags::PSH | Flags::FIN);
             }
-            if !first {
-                header.flags = header.flags.without(Flags::CWR);
-            }
-            Outgoing {
-                source: burst.source,
-                destination: burst.destination,
-                header,
-                options: burst.options,
-                payload: rest.split_to(burst.segment_size),
-                ecn: burst.ecn,
-            }
+            header.seq += self.segment_size;
+            header.flags = header.flags.without(Flags::CWR);
+            segment
         })
     }
 }
@@ -115,32 +100,36 @@ impl Outgoing<'_> {
     /// the buffer may have been written to all the same. The checksum is computed if somebody is to check it; for a
     /// device that computes it, or a link that needs none, the field stays as it is.
     // RFC 9293 MUST-2: the sender computes the checksum.
+    #[inline]
     #[must_use]
     pub fn emit(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
-        let head = self.header.emit(&self.options, buffer)?;
+        let head = self.header.emit(&self.burst.options, buffer)?;
         let len = head + self.payload.len() as usize;
-        let segment = buffer.get_mut(..len)?;
-        let mut rest = segment.get_mut(head..)?;
+        let (head, text) = buffer.get_mut(..len)?.split_at_mut_checked(head)?;
+        let mut rest = &mut *text;
         for octets in self.payload.slices() {
             let (to, behind) = rest.split_at_mut_checked(octets.len())?;
             to.copy_from_slice(octets);
             rest = behind;
         }
         if checksum == Checksum::Check {
-            Header::fill_checksum(segment, self.source.ip(), self.destination.ip());
+            let Burst { source, destination, .. } = self.burst;
+            let whole = u32::try_from(len).ok()?;
+            Header::fill_checksum_with(head, whole, [&*text], source.ip(), destination.ip());
         }
         Some(len)
     }
 
     /// As [`emit`](Self::emit), but writes header and options only, for a device that gathers the text from where it
     /// lies: see [`Payload::slices`] and [`Payload::chunks`].
+    #[inline]
     #[must_use]
     pub fn emit_head(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
-        let len = self.header.emit(&self.options, buffer)?;
+        let len = self.header.emit(&self.burst.options, buffer)?;
         let head = buffer.get_mut(..len)?;
         if checksum == Checksum::Check {
             let whole = u32::try_from(len).ok()?.checked_add(self.payload.len())?;
-            let (source, destination) = (self.source.ip(), self.destination.ip());
+            let (source, destination) = (self.burst.source.ip(), self.burst.destination.ip());
             Header::fill_checksum_with(head, whole, self.payload.slices(), source, destination);
         }
         Some(len)

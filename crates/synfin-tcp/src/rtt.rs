@@ -76,7 +76,12 @@ impl RttEstimator {
 
     /// Smoothed round-trip time.
     pub(crate) fn srtt(&self) -> Option<Duration> {
-        self.has_sample().then(|| Duration::from_nanos(self.srtt_ns))
+        self.srtt_ns().map(Duration::from_nanos)
+    }
+
+    /// The same in nanoseconds.
+    pub(crate) fn srtt_ns(&self) -> Option<u64> {
+        self.has_sample().then_some(self.srtt_ns)
     }
 
     /// Mean deviation.

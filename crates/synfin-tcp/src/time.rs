@@ -32,7 +32,13 @@ impl Instant {
     /// The time since `earlier`, or nothing if that is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.nanos_since(earlier))
+    }
+
+    /// As [`since`](Self::since), in nanoseconds: what is done for every segment has no time for the division that
+    /// makes a `Duration` of them.
+    pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The end of time: 584 years after the start.

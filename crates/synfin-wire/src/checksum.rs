@@ -3,6 +3,9 @@
 
 use core::net::IpAddr;
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x64, u32x16};
+
 /// A running one's complement sum.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Sum {
@@ -39,12 +42,9 @@ impl Sum {
 
     /// Adds bytes, taken as 16-bit numbers in network byte order; an odd last byte is padded with zero, unless more
     /// bytes follow.
+    #[inline]
     pub fn add_bytes(&mut self, bytes: &[u8]) {
-        let (blocks, rest) = bytes.as_chunks();
-        let mut sum = sum_of_few(rest);
-        for blocks in blocks.chunks(LANE_ROOM) {
-            sum += sum_of_blocks(blocks);
-        }
+        let sum = if bytes.len() < FEW { sum_of_few(bytes) } else { sum_of_many(bytes) };
         self.sum += if self.is_odd { u64::from(fold(sum).swap_bytes()) } else { sum };
         self.is_odd ^= !bytes.len().is_multiple_of(2);
     }
@@ -62,38 +62,47 @@ impl Sum {
     }
 }
 
-/// Words of 4 bytes that are added in one step, each in a lane of its own: vector registers add several at once.
-const LANES: usize = 8;
+/// Bytes for which it does not pay to ask what this processor can do.
+const FEW: usize = 128;
+
+/// Words of 4 bytes that are added in one step, each in a lane of its own.
+const LANES: usize = 16;
 
 /// Bytes that are added in one step.
 type Block = [u8; 4 * LANES];
 
-/// Blocks that a lane has room for.
-const LANE_ROOM: usize = 1 << 16;
+/// Blocks that are summed up at once: as many as leave the sum of all lanes below 2^32.
+const BLOCKS_MAX: usize = 1024;
+const _: () = assert!(BLOCKS_MAX * 2 * LANES * 0xffff <= u32::MAX as usize);
 
-/// The sum of at most [`LANE_ROOM`] blocks.
+/// The sum of bytes that vector registers are worth while for, the widest ones that this processor has.
+fn sum_of_many(bytes: &[u8]) -> u64 {
+    let (blocks, rest) = bytes.as_chunks();
+    let level = Level::new();
+    let sum_of = |blocks| u64::from(dispatch!(level, simd => sum_of_blocks(simd, blocks)));
+    blocks.chunks(BLOCKS_MAX).map(sum_of).sum::<u64>() + sum_of_few(rest)
+}
+
+/// The sum of at most [`BLOCKS_MAX`] blocks.
 ///
 /// A lane sums up whole words, and beside them their upper halves. That the words overflow does no harm: what is left
 /// when the upper halves are taken away again is the sum of the lower ones. It takes one operation less than to sum up
 /// both halves apart.
-// Not inlined: on its own, the compiler makes of it what it is meant to be.
-#[inline(never)]
-fn sum_of_blocks(blocks: &[Block]) -> u64 {
-    let (mut words, mut upper) = ([0u32; LANES], [0u32; LANES]);
+// Inlined, so that the version of the caller for each kind of processor has it in the instructions of that kind.
+#[inline(always)]
+fn sum_of_blocks<S: Simd>(simd: S, blocks: &[Block]) -> u32 {
+    let (mut words, mut upper) = (u32x16::splat(simd, 0), u32x16::splat(simd, 0));
     for block in blocks {
-        for ((words, upper), word) in words.iter_mut().zip(&mut upper).zip(block.as_chunks().0) {
-            let word = u32::from_ne_bytes(*word);
-            *words = words.wrapping_add(word);
-            *upper += word >> 16;
-        }
+        let word = u32x16::from_bytes(u8x64::simd_from(simd, *block));
+        words += word;
+        upper += word >> 16;
     }
-    let halves = |(words, upper): (&u32, &u32)| {
-        u64::from(*upper) + u64::from(words.wrapping_sub(upper.wrapping_shl(16)))
-    };
-    words.iter().zip(&upper).map(halves).sum()
+    let lower = words - (upper << 16);
+    (lower + upper).reduce_sum()
 }
 
-/// The sum of less than a block.
+/// The sum of a few bytes.
+#[inline]
 fn sum_of_few(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
     let mut sum = 0;
@@ -118,6 +127,7 @@ fn fold(sum: u64) -> u16 {
 }
 
 /// The checksum of `bytes` alone, as in an IPv4 header.
+#[inline]
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u16 {
     let mut sum = Sum::new();
@@ -128,6 +138,7 @@ pub fn checksum(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use std::vec;
+    use std::vec::Vec;
 
     use proptest::prelude::*;
 
@@ -152,18 +163,41 @@ mod tests {
     /// Lanes are summed up before they overflow.
     #[test]
     fn long_runs_of_ones() {
-        let bytes = vec![0xff; size_of::<Block>() * 2 * LANE_ROOM + 77];
+        let bytes = vec![0xff; size_of::<Block>() * 2 * BLOCKS_MAX + 77];
         assert_eq!(checksum(&bytes), by_the_book(&bytes));
+    }
+
+    /// Each length around the sizes at which the way to sum up changes, from each place in a register's width.
+    #[test]
+    fn every_length_at_every_alignment() {
+        let bytes: Vec<u8> = (0..2000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for start in 0..size_of::<Block>() {
+            for len in (0..2 * FEW + size_of::<Block>()).chain(1440..1500) {
+                let part = &bytes[start..start + len];
+                assert_eq!(checksum(part), by_the_book(part), "{len} bytes from {start} on");
+            }
+        }
+    }
+
+    /// What this processor has, and what the oldest of its kind has, sum up alike.
+    #[test]
+    fn processors_agree() {
+        let bytes: Vec<u8> = (0..6400u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let (blocks, _) = bytes.as_chunks();
+        let widest = dispatch!(Level::new(), simd => sum_of_blocks(simd, blocks));
+        let narrowest = dispatch!(Level::baseline(), simd => sum_of_blocks(simd, blocks));
+        assert_eq!(widest, narrowest);
+        assert_eq!(fold(widest.into()), fold(sum_of_few(&bytes)));
     }
 
     proptest! {
         #[test]
-        fn agrees_with_the_book(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn agrees_with_the_book(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
             prop_assert_eq!(checksum(&bytes), by_the_book(&bytes));
         }
 
         #[test]
-        fn parts_sum_up_to_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
+        fn parts_sum_up_to_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..3000), cut in 0usize..3000) {
             let cut = cut.min(bytes.len());
             let mut sum = Sum::new();
             sum.add_bytes(&bytes[..cut]);

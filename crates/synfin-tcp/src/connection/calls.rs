@@ -75,7 +75,7 @@ impl<O: Observer> Connection<O> {
 
     /// RECEIVE: the next octets in order, at most `max` of them, as they came: shared, not copied.
     pub fn read(&mut self, now: Instant, max: usize) -> ReadOutcome {
-        if let Some(chunk) = self.rcv.read(now, max, self.snd.rtt.srtt()) {
+        if let Some(chunk) = self.rcv.read(now, max, self.snd.rtt.srtt_ns()) {
             if self.state.is_synchronized() && self.rcv.is_window_update_due(self.snd.mss) {
                 self.rcv.ack.on_urgent_need();
             }

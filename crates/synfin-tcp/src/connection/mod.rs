@@ -213,10 +213,16 @@ impl<O: Observer> Connection<O> {
 
     /// Takes in segments that arrived for this connection, in the order of arrival.
     // RFC 9293 MUST-58, MUST-59: all of them before any acknowledgement, and one for all where that is possible.
-    pub fn on_segments<'a>(&mut self, now: Instant, batch: impl IntoIterator<Item = &'a Incoming>) {
-        for segment in batch {
-            self.segment_arrives(now, segment);
+    pub fn on_segments(&mut self, now: Instant, batch: impl IntoIterator<Item = Incoming>) {
+        for mut segment in batch {
+            self.segment_arrives(now, &mut segment);
         }
+        self.observe(now);
+    }
+
+    /// Takes in one segment, whose text may be gone afterwards.
+    pub(crate) fn on_segment(&mut self, now: Instant, segment: &mut Incoming) {
+        self.segment_arrives(now, segment);
         self.observe(now);
     }
 

@@ -79,7 +79,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         listener_key: ListenerKey,
         local: SocketAddr,
         remote: SocketAddr,
-        segment: &Incoming,
+        segment: &mut Incoming,
     ) -> Option<Handled> {
         let flags = segment.header.flags;
         if self.config.syn_cookies == SynCookies::Never || self.counters.cookies_sent == 0 {
@@ -118,7 +118,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         };
         let mut connection = self.expand(now, &record)?;
         self.observe_record(now, socket, local, remote, State::Listen, State::SynReceived);
-        connection.on_segments(now, [segment]);
+        connection.on_segment(now, segment);
         if !connection.state().is_synchronized() {
             return Some(Handled::Dropped);
         }

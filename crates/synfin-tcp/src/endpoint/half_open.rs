@@ -121,7 +121,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         Some(Connection::from_listen(now, beginning, &record.handshake))
     }
 
-    pub(super) fn handle_half_open(&mut self, now: Instant, key: Key, segment: &Incoming) -> Handled {
+    pub(super) fn handle_half_open(&mut self, now: Instant, key: Key, segment: &mut Incoming) -> Handled {
         let Some(record) = self.half_open.get(key).copied() else { return Handled::Dropped };
         let Some(mut connection) = self.expand(now, &record) else {
             // The listener has gone: nobody waits for this connection.
@@ -134,7 +134,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             self.counters.syns_dropped += 1;
             return Handled::Dropped;
         }
-        connection.on_segments(now, [segment]);
+        connection.on_segment(now, segment);
         match connection.state() {
             State::SynReceived => {
                 self.drain(now, &mut connection);

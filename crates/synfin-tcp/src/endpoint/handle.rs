@@ -31,12 +31,13 @@ pub enum Handled {
 
 impl<O: Observer + Clone> Endpoint<O> {
     /// Takes in a segment that arrived from `source` for `destination`.
+    #[inline]
     pub fn handle(
         &mut self,
         now: Instant,
         source: IpAddr,
         destination: IpAddr,
-        segment: &Incoming,
+        mut segment: Incoming,
     ) -> Handled {
         // RFC 9293 MUST-57: silently discarded; MUST-63: so is a SYN from an address that is none.
         if !is_unicast(source) || !is_unicast(destination) {
@@ -45,13 +46,13 @@ impl<O: Observer + Clone> Endpoint<O> {
         }
         let (local_port, remote_port) = (segment.header.destination_port, segment.header.source_port);
         match self.slot(&Tuple::of(destination, local_port, source, remote_port)) {
-            Some(Slot::Connection(key)) => self.handle_connection(now, key, segment),
-            Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, segment),
-            Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, segment),
+            Some(Slot::Connection(key)) => self.handle_connection(now, key, &mut segment),
+            Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, &mut segment),
+            Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, &mut segment),
             None => {
                 let local = SocketAddr::new(destination, local_port);
                 let remote = SocketAddr::new(source, remote_port);
-                self.handle_unknown(now, local, remote, segment)
+                self.handle_unknown(now, local, remote, &mut segment)
             }
         }
     }
@@ -67,7 +68,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         }
     }
 
-    fn handle_connection(&mut self, now: Instant, key: Key, segment: &Incoming) -> Handled {
+    fn handle_connection(&mut self, now: Instant, key: Key, segment: &mut Incoming) -> Handled {
         let Some(member) = self.connections.get_mut(key) else { return Handled::Dropped };
         if !std::mem::replace(&mut member.is_ready, true) {
             self.ready.push_back(key);
@@ -86,7 +87,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             }
         }
         if let Some(member) = self.connections.get_mut(key) {
-            member.connection.on_segments(now, [segment]);
+            member.connection.on_segment(now, segment);
         }
         Handled::Connection(ConnectionId(key))
     }
@@ -96,7 +97,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         now: Instant,
         local: SocketAddr,
         remote: SocketAddr,
-        segment: &Incoming,
+        segment: &mut Incoming,
     ) -> Handled {
         if let Some(listener) = self.listener_for(local) {
             return self.handle_listen(now, listener, local, remote, segment);
@@ -122,7 +123,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         listener: ListenerKey,
         local: SocketAddr,
         remote: SocketAddr,
-        segment: &Incoming,
+        segment: &mut Incoming,
     ) -> Handled {
         if let Some(handled) = self.handle_cookie(now, listener, local, remote, segment) {
             return handled;

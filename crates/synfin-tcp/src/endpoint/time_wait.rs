@@ -52,7 +52,7 @@ impl TimeWait {
 }
 
 impl<O: Observer + Clone> Endpoint<O> {
-    pub(super) fn handle_time_wait(&mut self, now: Instant, key: Key, segment: &Incoming) -> Handled {
+    pub(super) fn handle_time_wait(&mut self, now: Instant, key: Key, segment: &mut Incoming) -> Handled {
         let Some(record) = self.time_wait.get(key).copied() else { return Handled::Dropped };
         if let Some(handled) = self.reuse(now, &record, segment) {
             return handled;
@@ -68,7 +68,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             observer: self.observer.clone(),
         };
         let mut connection = Connection::from_time_wait(now, beginning, &record.remains);
-        connection.on_segments(now, [segment]);
+        connection.on_segment(now, segment);
         self.drain(now, &mut connection);
         if connection.state() == State::Closed {
             self.remove_time_wait(key);

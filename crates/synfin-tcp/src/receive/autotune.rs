@@ -3,8 +3,6 @@
 //! In one round trip a sender can send one window. If the user took more than half of the buffer within a round trip,
 //! the window may be what holds the sender back, and the buffer grows to twice of what was taken.
 
-use core::time::Duration;
-
 use crate::time::Instant;
 
 /// Measures what the user takes in a round trip.
@@ -16,22 +14,24 @@ pub(crate) struct AutoTune {
 
 impl AutoTune {
     /// The user took octets. Returns the size that the buffer should have from now on.
+    #[inline]
     pub(crate) fn on_read(
         &mut self,
         now: Instant,
         octets: u32,
-        rtt: Option<Duration>,
+        rtt_ns: Option<u64>,
         buffer: u32,
         max: u32,
     ) -> u32 {
         self.taken = self.taken.saturating_add(octets);
-        let Some(rtt) = rtt else { return buffer };
-        if now.since(self.round_start) < rtt {
+        let Some(rtt_ns) = rtt_ns else { return buffer };
+        let passed_ns = now.nanos_since(self.round_start);
+        if passed_ns < rtt_ns {
             return buffer;
         }
         let wanted = self.taken.saturating_mul(2);
         // A pause is no rate: a round that took several round trips says nothing.
-        let is_round = now.since(self.round_start) < rtt * 2;
+        let is_round = passed_ns < rtt_ns.saturating_mul(2);
         (self.round_start, self.taken) = (now, 0);
         if is_round && wanted > buffer { wanted.min(max) } else { buffer }
     }
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_buffer_follows_the_rate_up_to_its_maximum() {
-        let rtt = Some(Duration::from_millis(10));
+        let rtt = Some(10_000_000);
         let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
         let mut tune = AutoTune::default();
         assert_eq!(tune.on_read(at(100), 50, rtt, 100, 1000), 100, "the first round only starts to count");

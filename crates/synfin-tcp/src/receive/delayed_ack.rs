@@ -36,6 +36,7 @@ impl DelayedAck {
 
     /// Text arrived in order. `rmss` is the MSS that we announced.
     // RFC 9293 SHLD-18: acknowledgements are delayed; SHLD-19: one for at least every 2*RMSS octets.
+    #[inline]
     pub(crate) fn on_text(&mut self, octets: u32, rmss: u32) {
         self.octets = self.octets.saturating_add(octets);
         let is_enough = self.octets >= rmss.saturating_mul(2);

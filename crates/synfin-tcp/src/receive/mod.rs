@@ -6,8 +6,6 @@ mod read_queue;
 mod reassembly;
 mod window;
 
-use core::time::Duration;
-
 use bytes::Bytes;
 use synfin_wire::SeqNumber;
 use synfin_wire::tcp::SackBlock;
@@ -147,17 +145,19 @@ impl Receiver {
     }
 
     /// Whether a text is the next one, whole within the window, and nothing is out of order or to be reported.
+    #[inline]
     pub(crate) fn may_append(&self, seq: SeqNumber, text: &Bytes) -> bool {
         let window = usize::try_from(self.edge.distance_from(self.nxt)).unwrap_or_default();
         seq == self.nxt && (1..=window).contains(&text.len()) && self.fin.is_none() && !self.has_sack_blocks()
     }
 
     /// Takes in a text that [`may_append`](Self::may_append).
-    pub(crate) fn append(&mut self, text: &Bytes, rmss: u32) {
+    #[inline]
+    pub(crate) fn append(&mut self, text: Bytes, rmss: u32) {
         // It lies within the window.
         let len = u32::try_from(text.len()).unwrap_or_default();
         self.nxt += len;
-        self.queue.push(text.clone());
+        self.queue.push(text);
         self.ack.on_text(len, rmss);
     }
 
@@ -199,14 +199,15 @@ impl Receiver {
     }
 
     /// Takes octets for the user.
-    pub(crate) fn read(&mut self, now: Instant, max: usize, rtt: Option<Duration>) -> Option<Bytes> {
+    #[inline]
+    pub(crate) fn read(&mut self, now: Instant, max: usize, rtt_ns: Option<u64>) -> Option<Bytes> {
         let chunk = self.queue.pop(max)?;
         let octets = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
         self.user += octets;
         if self.up.is_some_and(|up| up.is_at_or_before(self.user)) {
             self.up = None;
         }
-        self.buffer = self.tune.on_read(now, octets, rtt, self.buffer, self.buffer_max);
+        self.buffer = self.tune.on_read(now, octets, rtt_ns, self.buffer, self.buffer_max);
         Some(chunk)
     }
 
@@ -248,6 +249,7 @@ impl Receiver {
     }
 
     /// Whether there is anything for a SACK option.
+    #[inline]
     pub(crate) fn has_sack_blocks(&self) -> bool {
         self.duplicate.is_some() || self.reassembly.is_some()
     }

@@ -30,6 +30,7 @@ impl ReadQueue {
     }
 
     /// Appends text.
+    #[inline]
     pub(crate) fn push(&mut self, text: Bytes) {
         self.len = self.len.saturating_add(length(&text));
         if text.len() < SMALL {
@@ -48,6 +49,7 @@ impl ReadQueue {
     }
 
     /// Takes the next octets, at most `max`.
+    #[inline]
     pub(crate) fn pop(&mut self, max: usize) -> Option<Bytes> {
         if max == 0 {
             return None;
@@ -65,6 +67,7 @@ impl ReadQueue {
         Some(taken)
     }
 
+    #[inline]
     fn flush(&mut self) {
         if !self.gathered.is_empty() {
             self.chunks.push_back(std::mem::take(&mut self.gathered).into());

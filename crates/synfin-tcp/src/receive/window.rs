@@ -38,6 +38,7 @@ impl Receiver {
     ///
     /// What the window gains may also come from elsewhere: after the handshake, whose windows are not scaled, it grows
     /// with the next acknowledgement, and needs none of its own.
+    #[inline]
     pub(crate) fn is_window_update_due(&self, mss: u32) -> bool {
         let gain = self.reduction();
         let read = u32::try_from(self.user.distance_from(self.user_at_ack)).unwrap_or_default();
@@ -47,12 +48,14 @@ impl Receiver {
     }
 
     /// The right edge that could be offered: what the field cannot say is not.
+    #[inline]
     fn widest_edge(&self) -> SeqNumber {
         let most = self.nxt + (u32::from(u16::MAX) << self.shift);
         self.edge.later((self.user + self.buffer).earlier(most))
     }
 
     /// RCV.BUFF - RCV.USER - RCV.WND: space that is there but not offered, though it could be.
+    #[inline]
     fn reduction(&self) -> u32 {
         u32::try_from(self.widest_edge().distance_from(self.edge)).unwrap_or_default()
     }

@@ -99,6 +99,7 @@ impl<'a> Payload<'a> {
 
     /// The first `len` octets, which are taken away from this: whoever goes through a burst piece by piece finds each
     /// where the last one ended.
+    #[inline]
     #[must_use]
     pub(crate) fn split_to(&mut self, len: u32) -> Self {
         let front = Self { len: len.min(self.len), ..*self };
@@ -112,16 +113,19 @@ impl<'a> Payload<'a> {
     }
 
     /// The octets, chunk by chunk, as the user wrote them.
+    #[inline]
     pub fn slices(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.ranges().map(|(chunk, from, to)| chunk.get(from..to).unwrap_or_default())
     }
 
     /// As [`slices`](Self::slices), but chunks that outlive the burst: shared, not copied.
+    #[inline]
     pub fn chunks(self) -> impl Iterator<Item = Bytes> + use<'a> {
         self.ranges().map(|(chunk, from, to)| chunk.slice(from..to))
     }
 
     /// The chunks, and which part of each.
+    #[inline]
     fn ranges(self) -> impl Iterator<Item = (&'a Bytes, usize, usize)> + use<'a> {
         let end = self.from + self.len;
         let chunks = self.queue.filter(|_| self.len > 0).map(|queue| &queue.chunks);

@@ -7,7 +7,7 @@ use core::time::Duration;
 use synfin_wire::SeqNumber;
 
 use super::scoreboard::{Place, Scoreboard, Sent};
-use crate::time::{Instant, nanos};
+use crate::time::Instant;
 
 /// Round trips of recovery after which a widened reordering window narrows again (RFC 8985 section 6.2).
 const PERSIST: u8 = 16;
@@ -60,10 +60,9 @@ impl Rack {
     /// Steps 2 and 3: a segment was delivered. `is_echo_older` says that the acknowledgement's timestamp echo is
     /// older than the last transmission: then it acknowledges an earlier one.
     pub(crate) fn on_delivered(&mut self, sent: &Sent, now: Instant, min_rtt: Duration, is_echo_older: bool) {
-        let rtt = now.since(sent.sent_at);
-        let is_spurious = sent.was_retransmitted && (is_echo_older || rtt < min_rtt);
+        let is_spurious = sent.was_retransmitted && (is_echo_older || now.since(sent.sent_at) < min_rtt);
         if !is_spurious {
-            self.rtt_ns = nanos(rtt);
+            self.rtt_ns = now.nanos_since(sent.sent_at);
             if !self.has_sample || is_sent_after(sent.sent_at, sent.end(), self.xmit_ts, self.end_seq) {
                 (self.xmit_ts, self.end_seq, self.has_sample) = (sent.sent_at, sent.end(), true);
             }

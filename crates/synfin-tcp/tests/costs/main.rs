@@ -75,7 +75,7 @@ impl Hosts {
             let incoming =
                 Incoming::from_parts(&head[..len], text, source, destination, Ecn::NotEct, Checksum::Check)
                     .unwrap();
-            to.handle(self.now, source, destination, &incoming);
+            to.handle(self.now, source, destination, incoming);
         }
         self.segments += count as u64;
         count
@@ -177,7 +177,7 @@ fn what_arrives_is_handed_on_by_reference() {
         bytes
     });
     let (a, b) = (IpAddr::from(A), IpAddr::from(B));
-    let incoming = Incoming::parse(&bytes, a, b, Ecn::NotEct, Checksum::Trusted).unwrap();
+    let incoming = Incoming::parse(bytes.clone(), a, b, Ecn::NotEct, Checksum::Trusted).unwrap();
     assert_eq!(incoming.payload.as_ptr(), bytes[20..].as_ptr());
     let segment = Segment::parse(&bytes, 1000).unwrap();
     assert_eq!(KnownOptions::read(&segment), incoming.options);

@@ -159,8 +159,8 @@ impl Peer {
         bytes.extend_from_slice(&seg.text);
         let (source, destination) = (Host::B.ip(), Host::A.ip());
         Header::fill_checksum(&mut bytes, source, destination);
-        let incoming = Incoming::parse(&bytes.into(), source, destination, seg.ecn, Checksum::Check).unwrap();
-        let handled = self.endpoint.handle(self.now, source, destination, &incoming);
+        let incoming = Incoming::parse(bytes.into(), source, destination, seg.ecn, Checksum::Check).unwrap();
+        let handled = self.endpoint.handle(self.now, source, destination, incoming);
         if let Handled::Accepted(id) = handled {
             self.id = Some(id);
         }
@@ -171,7 +171,7 @@ impl Peer {
     pub(crate) fn taken(&mut self) -> Vec<String> {
         let mut packets = Vec::new();
         let mut sink = |burst: &Burst<'_>| {
-            packets.extend(burst.segments().map(|segment| (segment.to_bytes(), segment.ecn)));
+            packets.extend(burst.segments().map(|segment| (segment.to_bytes(), burst.ecn)));
         };
         while self.endpoint.poll_transmit(self.now, 1000, &mut sink) > 0 {}
         packets.iter().map(|(bytes, ecn)| self.line(bytes, *ecn)).collect()

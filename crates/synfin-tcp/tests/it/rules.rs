@@ -336,15 +336,15 @@ fn nothing_to_or_from_groups() {
     bytes[12] = 0x50;
     bytes[3] = 80;
     let incoming = synfin_tcp::Incoming::parse(
-        &bytes.into(),
+        bytes.into(),
         Host::B.ip(),
         Host::A.ip(),
         synfin_tcp::Ecn::NotEct,
         synfin_tcp::Checksum::Trusted,
     )
     .unwrap();
-    peer.endpoint.handle(peer.now, Host::B.ip(), [224, 0, 0, 1].into(), &incoming);
-    peer.endpoint.handle(peer.now, [255, 255, 255, 255].into(), Host::A.ip(), &incoming);
+    peer.endpoint.handle(peer.now, Host::B.ip(), [224, 0, 0, 1].into(), incoming.clone());
+    peer.endpoint.handle(peer.now, [255, 255, 255, 255].into(), Host::A.ip(), incoming);
     assert!(peer.taken().is_empty());
     assert_eq!(peer.endpoint.counters().not_unicast, 2);
 }
@@ -354,7 +354,7 @@ fn nothing_to_or_from_groups() {
 fn damaged_segments_are_not_taken() {
     let bytes = vec![0x50; 40];
     let incoming = synfin_tcp::Incoming::parse(
-        &bytes.into(),
+        bytes.into(),
         Host::B.ip(),
         Host::A.ip(),
         synfin_tcp::Ecn::NotEct,
@@ -487,7 +487,7 @@ fn ipv6_has_its_own_sizes() {
                 now,
                 ours,
                 theirs,
-                &synfin_tcp::Incoming::parse(&bytes, ours, theirs, ecn, check).unwrap(),
+                synfin_tcp::Incoming::parse(bytes, ours, theirs, ecn, check).unwrap(),
             );
         }
         b.poll_transmit(now, 100, &mut |burst: &synfin_tcp::Burst<'_>| {
@@ -499,7 +499,7 @@ fn ipv6_has_its_own_sizes() {
                 now,
                 theirs,
                 ours,
-                &synfin_tcp::Incoming::parse(&bytes, theirs, ours, ecn, check).unwrap(),
+                synfin_tcp::Incoming::parse(bytes, theirs, ours, ecn, check).unwrap(),
             );
         }
     }

@@ -129,7 +129,7 @@ impl World {
             let now = self.now;
             let mut packets: Vec<(Bytes, Ecn)> = Vec::new();
             let mut sink = |burst: &Burst<'_>| {
-                packets.extend(burst.segments().map(|s: Outgoing<'_>| (s.to_bytes(), s.ecn)))
+                packets.extend(burst.segments().map(|s: Outgoing<'_>| (s.to_bytes(), burst.ecn)))
             };
             let endpoint = match host {
                 Host::A => &mut self.a,
@@ -215,8 +215,8 @@ impl World {
     pub(crate) fn deliver(&mut self, from: Host, packet: &Bytes, ecn: Ecn) {
         let (source, destination) = (from.ip(), from.other().ip());
         let now = self.now;
-        if let Ok(segment) = Incoming::parse(packet, source, destination, ecn, Checksum::Check) {
-            self.endpoint(from.other()).handle(now, source, destination, &segment);
+        if let Ok(segment) = Incoming::parse(packet.clone(), source, destination, ecn, Checksum::Check) {
+            self.endpoint(from.other()).handle(now, source, destination, segment);
         }
     }
 

@@ -330,6 +330,7 @@ impl OptionsBuf {
     }
 
     /// The options, padded with zero (end of list) to a multiple of four bytes.
+    #[inline]
     #[must_use]
     pub fn padded(&self) -> &[u8] {
         // `len` never exceeds the array, whose length is a multiple of four.

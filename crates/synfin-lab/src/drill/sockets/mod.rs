@@ -206,9 +206,9 @@ impl Sockets {
         let mut sink = |burst: &Burst<'_>| {
             for segment in burst.segments() {
                 let fields =
-                    ip::Fields { ttl: burst.ttl, dscp: burst.dscp, ecn: segment.ecn, identification: *next };
+                    ip::Fields { ttl: burst.ttl, dscp: burst.dscp, ecn: burst.ecn, identification: *next };
                 *next = next.wrapping_add(1);
-                let (source, destination) = (segment.source, segment.destination);
+                let (source, destination) = (burst.source, burst.destination);
                 let len = u64::from(segment.payload.len());
                 let count = counts.entry((source, destination)).or_default();
                 count.out += 1;
@@ -277,7 +277,7 @@ impl Sockets {
         let (source, destination) = (header.source, header.destination);
         let ecn = ip::ecn(header.traffic_class);
         let bytes = packet.slice(start..);
-        if let Ok(incoming) = Incoming::parse(&bytes, source, destination, ecn, Checksum::Check) {
+        if let Ok(incoming) = Incoming::parse(bytes, source, destination, ecn, Checksum::Check) {
             let ports = &incoming.header;
             let key = (
                 SocketAddr::new(destination, ports.destination_port),
@@ -286,7 +286,7 @@ impl Sockets {
             let count = self.counts.entry(key).or_default();
             count.arrived += 1;
             count.data_arrived += u64::from(!incoming.payload.is_empty());
-            self.endpoint.handle(now, source, destination, &incoming);
+            self.endpoint.handle(now, source, destination, incoming);
         }
     }
 

@@ -44,8 +44,8 @@ enum Step {
 }
 
 impl<O: Observer> Connection<O> {
-    /// SEGMENT ARRIVES for this connection.
-    pub(super) fn segment_arrives(&mut self, now: Instant, segment: &Incoming) {
+    /// SEGMENT ARRIVES for this connection. Its text may be taken out of it.
+    pub(super) fn segment_arrives(&mut self, now: Instant, segment: &mut Incoming) {
         if self.may_take_predicted(now, segment) {
             return;
         }

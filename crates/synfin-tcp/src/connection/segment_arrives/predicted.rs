@@ -16,7 +16,7 @@ use crate::timers::Timer;
 
 impl<O: Observer> Connection<O> {
     /// Takes in a segment if it is one of those that are expected, and says whether it was.
-    pub(super) fn may_take_predicted(&mut self, now: Instant, segment: &Incoming) -> bool {
+    pub(super) fn may_take_predicted(&mut self, now: Instant, segment: &mut Incoming) -> bool {
         let is_predicted = self.is_predicted(segment);
         if is_predicted {
             self.take_predicted(now, segment);
@@ -48,7 +48,7 @@ impl<O: Observer> Connection<O> {
         }
     }
 
-    fn take_predicted(&mut self, now: Instant, segment: &Incoming) {
+    fn take_predicted(&mut self, now: Instant, segment: &mut Incoming) {
         // First.
         if let (Some(ours), Some((value, _))) = (&mut self.agreed.timestamps, segment.options.timestamps)
             && segment.header.seq.is_at_or_before(self.rcv.last_ack_sent)
@@ -60,7 +60,7 @@ impl<O: Observer> Connection<O> {
         self.snd.update_window(segment.header.seq, segment.header.ack, self.snd.wnd);
         // Seventh.
         let rmss = self.rmss();
-        self.rcv.append(&segment.payload, rmss);
+        self.rcv.append(std::mem::take(&mut segment.payload), rmss);
         self.events.on_readable();
         if self.rcv.ack.owed() == Owed::Later && !self.timers.is_running(Timer::DelayedAck) {
             self.timers.start(Timer::DelayedAck, now + DelayedAck::delay(self.config.delayed_ack));
@@ -119,7 +119,7 @@ mod tests {
         };
         let handshake = Handshake { irs: IRS, agreed, wnd: 1000, syn_sent_at: now, syn_retransmissions: 0 };
         let mut connection = Connection::from_listen(now, beginning, &handshake);
-        connection.on_segments(now, [&segment(IRS + 1, 1000, 0, Some(100))]);
+        connection.on_segments(now, [segment(IRS + 1, 1000, 0, Some(100))]);
         assert_eq!(connection.state(), State::Established);
         connection
     }
@@ -146,8 +146,8 @@ mod tests {
                 let seq = SeqNumber(long.rcv.nxt.0.wrapping_add_signed(offset));
                 let window = if window == 0 { 900 } else { 1000 };
                 let segment = segment(seq, window, len, timestamps.then_some(tsval));
-                short.segment_arrives(now, &segment);
                 long.other_states(now, &segment);
+                short.segment_arrives(now, &mut { segment });
                 long.settle_timers(now);
                 prop_assert_eq!(everything(&short), everything(&long));
                 if reads {
@@ -168,9 +168,10 @@ mod tests {
     #[test]
     fn text_in_order_is_predicted() {
         let mut c = established(true);
-        assert!(
-            c.may_take_predicted(Instant::from_nanos(2_000_000_000), &segment(IRS + 1, 1000, 100, Some(100)))
-        );
+        assert!(c.may_take_predicted(
+            Instant::from_nanos(2_000_000_000),
+            &mut segment(IRS + 1, 1000, 100, Some(100))
+        ));
         assert_eq!(c.rcv.nxt, IRS + 101);
     }
 }

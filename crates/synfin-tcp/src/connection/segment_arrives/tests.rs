@@ -177,7 +177,7 @@ fn flush(c: &mut Connection<NoObserver>) -> Vec<Header> {
 
 /// Hands over a segment, and returns what is sent in reply.
 fn arrive(c: &mut Connection<NoObserver>, segment: &Incoming) -> Vec<Header> {
-    c.on_segments(now(), [segment]);
+    c.on_segments(now(), [segment.clone()]);
     flush(c)
 }
 
@@ -420,7 +420,7 @@ fn without_connection(table: &mut String) -> usize {
                 endpoint.listen(local, 1, None).unwrap();
             }
             let arriving = segment(flags, IRS, if flags.ack() { ISS } else { SeqNumber(0) }, len);
-            endpoint.handle(now(), remote.ip(), local.ip(), &arriving);
+            endpoint.handle(now(), remote.ip(), local.ip(), arriving.clone());
             let mut sent = Vec::new();
             endpoint.poll_transmit(now(), 100, &mut |burst: &Burst<'_>| sent.push(burst.header));
             assert!(sent.len() <= 1, "{sent:?}");
