@@ -45,6 +45,14 @@ pub struct Plan {
     pub is_strict: bool,
     /// See [`Settings::is_foreign`].
     pub compares_push: bool,
+    /// Whether the timers of the TCP under test are a kernel's, which end late: then a packet that is waited for may be
+    /// late by the tolerance and an eighth of the time since the last one came out (or since the event before, if that
+    /// is longer), and by as much as that last one was late, and by three times what the machine was late with an event.
+    ///
+    /// Linux's timer wheel has eight times coarser slots for each eight times longer wait (32 ms from 252 ms to 2 s, 256
+    /// ms to 16 s, where a jiffy is 4 ms) and rounds up to the next slot. It starts a timer when it sends, not when the
+    /// script's event before it was due.
+    pub has_coarse_timers: bool,
 }
 
 /// packetdrill's own default: 4 ms.
@@ -93,6 +101,7 @@ impl Script {
             is_mapped: false,
             is_strict: settings.is_strict,
             compares_push: !settings.is_foreign,
+            has_coarse_timers: settings.is_foreign && settings.is_real_time,
         };
         let (mut local, mut remote) = (None, None);
         for flag in &self.flags {

@@ -81,23 +81,40 @@ pub struct Connection<O: Observer = NoObserver> {
 }
 
 /// RFC 5961 section 7: answers to what may be an attack are counted.
+///
+/// Answers to keep-alives are no challenges, and have a count of their own: a peer that asks often, or while somebody
+/// else uses up the challenges, must not think us dead. They are counted at all because of peers that answer every
+/// acknowledgement of what they have not sent: their answers look like keep-alives, and ours would go on for ever.
 #[derive(Clone, Copy, Debug, Default)]
 struct Challenge {
     since: Instant,
     count: u8,
+    keep_alives: u8,
 }
 
 impl Challenge {
     /// RFC 5961 section 7 proposes 10 in 5 seconds.
     const MOST: u8 = 10;
+    /// One each 50 ms on average: more often than anybody asks, and no storm.
+    const MOST_KEEP_ALIVES: u8 = 100;
     const PERIOD: core::time::Duration = core::time::Duration::from_secs(5);
 
     fn may_send(&mut self, now: Instant) -> bool {
-        if now.since(self.since) >= Self::PERIOD {
-            *self = Self { since: now, count: 0 };
-        }
+        self.renew(now);
         self.count = self.count.saturating_add(1);
         self.count <= Self::MOST
+    }
+
+    fn may_answer_keep_alive(&mut self, now: Instant) -> bool {
+        self.renew(now);
+        self.keep_alives = self.keep_alives.saturating_add(1);
+        self.keep_alives <= Self::MOST_KEEP_ALIVES
+    }
+
+    fn renew(&mut self, now: Instant) {
+        if now.since(self.since) >= Self::PERIOD {
+            *self = Self { since: now, count: 0, keep_alives: 0 };
+        }
     }
 }
 

@@ -113,6 +113,40 @@ fn challenge_acks_are_throttled() {
     assert_eq!(peer.taken().len(), 1);
 }
 
+/// RFC 9293 section 3.8.4: who asks whether we are there gets an answer, also ten times a second, and also while
+/// somebody else has used up the challenge ACKs. A storm it is not.
+#[test]
+fn keep_alives_are_answered_beside_challenge_acks() {
+    let mut peer = Peer::connected(plain());
+    for _ in 0..50 {
+        peer.send(&seg(Flags::RST, 100, 0));
+    }
+    peer.taken();
+    for _ in 0..40 {
+        peer.send(&seg(Flags::ACK, 0, 1));
+        assert_eq!(peer.taken().len(), 1);
+        peer.wait(100);
+    }
+    let mut answers = 0;
+    for _ in 0..1000 {
+        peer.send(&seg(Flags::ACK, 0, 1));
+        answers += peer.taken().len();
+    }
+    assert!(answers <= 100, "{answers} answers at once");
+}
+
+/// What acknowledges more than we have sent is no keep-alive: it counts among the challenge ACKs.
+#[test]
+fn what_only_looks_like_a_keep_alive_is_throttled() {
+    let mut peer = Peer::connected(plain());
+    let mut answers = 0;
+    for _ in 0..50 {
+        peer.send(&seg(Flags::ACK, 0, 5));
+        answers += peer.taken().len();
+    }
+    assert_eq!(answers, 10);
+}
+
 /// RFC 9293 MUST-22, MUST-23, for SYN,ACKs too; SYN-RECEIVED is a record, and no connection is there to accept.
 #[test]
 fn a_syn_ack_is_sent_again_and_then_given_up() {

@@ -126,6 +126,12 @@ struct Runner<'a> {
     stack: &'a mut dyn Stack,
     /// The time that relative times count from.
     base_ns: u64,
+    /// When the last packet came out, by the script.
+    sent_ns: Option<u64>,
+    /// How much later it did come out; what goes in afterwards begins anew.
+    late_ns: u64,
+    /// How late the machine was with an event of the script, at most.
+    delay_ns: u64,
     /// Descriptors of the script, and what the stack calls them.
     descriptors: HashMap<i32, i32>,
     /// Octets that were written and read, by the script's descriptors.
@@ -165,6 +171,9 @@ impl<'a> Runner<'a> {
             plan,
             stack,
             base_ns: 0,
+            sent_ns: None,
+            late_ns: 0,
+            delay_ns: 0,
             descriptors: HashMap::new(),
             written: HashMap::new(),
             read: HashMap::new(),
@@ -241,6 +250,7 @@ impl<'a> Runner<'a> {
             _ => self.base_ns,
         };
         self.run_to(at_ns)?;
+        self.delay_ns = self.delay_ns.max(self.stack.now_ns().saturating_sub(at_ns));
         self.stack.catch_up(at_ns);
         self.base_ns = at_ns;
         Ok(at_ns)

@@ -12,6 +12,11 @@ use crate::drill::script::{Content, IpFields, Packet, Tcp, When};
 use crate::drill::stack::Stop;
 use crate::drill::wire::{self, Seen};
 
+/// Linux's timers end late by at most one part in so many of what they were set to: see [`Plan::has_coarse_timers`].
+///
+/// [`Plan::has_coarse_timers`]: crate::drill::Plan::has_coarse_timers
+const COARSE: u64 = 8;
+
 impl Runner<'_> {
     /// A packet goes in.
     pub(super) fn inject(&mut self, packet: &Packet) -> Result<(), End> {
@@ -41,6 +46,7 @@ impl Runner<'_> {
         self.note(at_ns, &packet.to_string());
         let injected = self.stack.inject(&bytes);
         self.stopped(injected)?;
+        self.late_ns = 0;
         self.collect()?;
         Ok(())
     }
@@ -109,6 +115,8 @@ impl Runner<'_> {
             When::After(time) => self.base_ns.saturating_add(nanos(time)),
             _ => at_ns,
         };
+        self.sent_ns = Some(self.base_ns);
+        self.late_ns = at_ns.saturating_sub(self.base_ns);
         Ok(())
     }
 
@@ -125,7 +133,16 @@ impl Runner<'_> {
             When::Any | When::Now => return (0, None),
         };
         let tolerance = self.tolerance_ns(from.saturating_sub(base));
-        (from.saturating_sub(tolerance), Some(to.saturating_add(tolerance)))
+        let mut late = tolerance;
+        if self.plan.has_coarse_timers && to > base {
+            let began = self.sent_ns.unwrap_or(base).min(base);
+            let timer = to.saturating_sub(began) / COARSE;
+            // RFC 6298 section 2.2: a first round trip that seems longer makes the timeout three times as much longer.
+            let delay = self.delay_ns.saturating_mul(3);
+            let lag = timer.saturating_add(self.late_ns).saturating_add(delay);
+            late = tolerance.max(self.tolerance_ns(0).saturating_add(lag));
+        }
+        (from.saturating_sub(tolerance), Some(to.saturating_add(late)))
     }
 
     fn expected_time(&self, when: When) -> String {

@@ -99,10 +99,25 @@ impl<O: Observer> Connection<O> {
             self.rcv.on_duplicate(Self::text_seq(segment), text);
             self.rcv.ack.on_urgent_need();
             self.on_repeated_fin(now, segment);
+        } else if self.is_keep_alive(segment) {
+            if self.challenge.may_answer_keep_alive(now) {
+                self.rcv.ack.on_urgent_need();
+            }
         } else {
             // What carries nothing is answered sparingly: two ends that disagree would answer each other for ever.
             self.challenge(now);
         }
+    }
+
+    /// Whether it asks whether we are there (RFC 9293 section 3.8.4): the number before the next, and an
+    /// acknowledgement that one who follows the connection can send.
+    fn is_keep_alive(&self, segment: &Incoming) -> bool {
+        let (flags, ack) = (segment.header.flags, segment.header.ack);
+        flags.ack()
+            && !flags.syn()
+            && segment.seq() == self.rcv.nxt - 1
+            && ack.is_at_or_before(self.snd.nxt)
+            && !ack.is_before(self.snd.una)
     }
 
     /// A FIN that comes again in TIME-WAIT lies before the window: it restarts the time (RFC 9293 section 3.10.7.4,

@@ -3,13 +3,19 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::net::sockopt;
+use rustix::net::{AddressFamily, sockopt};
 use synfin_lab::drill::{OptionValue, Returned, SocketOption, Stop};
 
 use super::calls::{given, plain};
 
 fn unsupported(option: SocketOption) -> Stop {
     Stop::Unsupported(format!("{} on Linux", option.name()))
+}
+
+/// Whether a socket is of IPv6, where traffic class and hop limit are options of another level.
+fn is_ipv6(fd: &OwnedFd) -> Result<bool, Stop> {
+    let family = sockopt::socket_domain(fd).map_err(|error| Stop::Broken(format!("SO_DOMAIN: {error}")))?;
+    Ok(family == AddressFamily::INET6)
 }
 
 /// `setsockopt`
@@ -43,8 +49,17 @@ pub(super) fn set(fd: &OwnedFd, option: SocketOption, value: &OptionValue) -> Re
         SocketOption::KeepCount => plain(sockopt::set_tcp_keepcnt(fd, small)),
         SocketOption::UserTimeout => plain(sockopt::set_tcp_user_timeout(fd, small)),
         SocketOption::QuickAck => plain(sockopt::set_tcp_quickack(fd, is_on)),
-        SocketOption::TrafficClass => plain(sockopt::set_ip_tos(fd, byte)),
-        SocketOption::TimeToLive => plain(sockopt::set_ip_ttl(fd, small)),
+        // A socket of IPv6 may send IPv4: its options of IPv4 say what those packets carry.
+        SocketOption::TrafficClass => plain(if is_ipv6(fd)? {
+            sockopt::set_ipv6_tclass(fd, small).and_then(|()| sockopt::set_ip_tos(fd, byte))
+        } else {
+            sockopt::set_ip_tos(fd, byte)
+        }),
+        SocketOption::TimeToLive => plain(if is_ipv6(fd)? {
+            sockopt::set_ipv6_unicast_hops(fd, Some(byte)).and_then(|()| sockopt::set_ip_ttl(fd, small))
+        } else {
+            sockopt::set_ip_ttl(fd, small)
+        }),
         other => return Err(unsupported(other)),
     })
 }
@@ -70,8 +85,16 @@ pub(super) fn option(fd: &OwnedFd, option: SocketOption) -> Result<Returned, Sto
         SocketOption::KeepCount => told(sockopt::tcp_keepcnt(fd).map(i64::from)),
         SocketOption::UserTimeout => told(sockopt::tcp_user_timeout(fd).map(i64::from)),
         SocketOption::QuickAck => told(sockopt::tcp_quickack(fd).map(i64::from)),
-        SocketOption::TrafficClass => told(sockopt::ip_tos(fd).map(i64::from)),
-        SocketOption::TimeToLive => told(sockopt::ip_ttl(fd).map(i64::from)),
+        SocketOption::TrafficClass => told(if is_ipv6(fd)? {
+            sockopt::ipv6_tclass(fd).map(i64::from)
+        } else {
+            sockopt::ip_tos(fd).map(i64::from)
+        }),
+        SocketOption::TimeToLive => told(if is_ipv6(fd)? {
+            sockopt::ipv6_unicast_hops(fd).map(i64::from)
+        } else {
+            sockopt::ip_ttl(fd).map(i64::from)
+        }),
         SocketOption::Congestion => match sockopt::tcp_congestion(fd) {
             Ok(name) => given(OptionValue::Text(name)),
             Err(errno) => plain(Err(errno)),
