@@ -1,6 +1,9 @@
 //! Events, snapshots and processes, joined.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+use synfin_wire::SocketId;
 
 use crate::{
     Event, EventOptions, Events, EventsError, Namespace, Polled, Processes, Snapshot, SnapshotError, Stopper,
@@ -17,7 +20,22 @@ pub struct Session {
     /// Events were lost since the last list.
     has_lost: bool,
     listed_at: Instant,
+    /// Opened from outside a while ago, and used by nobody since.
+    unused: HashSet<SocketId>,
+    /// When it was last asked which these are.
+    asked_at: Instant,
+    /// When it was looked last whose they are, and how long until it is again without new ones.
+    named_at: Instant,
+    name_interval: Duration,
 }
+
+/// A connection that nobody has used for so long is looked up in /proc: whoever serves at once is told of by events.
+const UNUSED_NS: u64 = 300_000_000;
+
+/// How often it is looked up whose the unused are: it takes milliseconds. Those that nobody has accepted are looked for
+/// less and less often.
+const NAME_INTERVAL: Duration = Duration::from_millis(500);
+const NAME_INTERVAL_MAX: Duration = Duration::from_secs(16);
 
 /// In so many batches a ring of the largest size that is sensible (64 MiB) is emptied; what comes after that came later.
 const MAX_BATCHES: usize = 10;
@@ -91,6 +109,10 @@ impl Session {
             processes: Processes::default(),
             has_lost: false,
             listed_at: Instant::now(),
+            unused: HashSet::new(),
+            asked_at: Instant::now(),
+            named_at: Instant::now(),
+            name_interval: NAME_INTERVAL,
         };
         session.list()?;
         Ok(session)
@@ -120,6 +142,32 @@ impl Session {
         Ok(())
     }
 
+    /// Looks up in sock_diag and /proc who has accepted what nobody has used yet.
+    fn name_unused(&mut self, now_ns: u64) {
+        self.asked_at = Instant::now();
+        let new = self.tracker.take_unused(now_ns.saturating_sub(UNUSED_NS));
+        let is_new = !new.is_empty();
+        self.unused.extend(new);
+        let Self { unused, tracker, processes, .. } = self;
+        unused.retain(|socket| tracker.is_unused(*socket));
+        if unused.is_empty() || (!is_new && self.named_at.elapsed() < self.name_interval) {
+            return;
+        }
+        processes.refresh();
+        for namespace in &self.options.scope.namespaces() {
+            // Of all namespaces some may end meanwhile; what is not named now is next time.
+            let Ok(snapshot) = Snapshot::take_open(namespace) else { continue };
+            for socket in snapshot.sockets.iter().filter(|socket| unused.contains(&socket.id)) {
+                if let Some(process) = processes.owner(socket.inode) {
+                    tracker.handle_owner(socket.id, process, snapshot.ended_ns);
+                }
+            }
+        }
+        self.named_at = Instant::now();
+        self.name_interval =
+            if is_new { NAME_INTERVAL } else { (self.name_interval * 2).min(NAME_INTERVAL_MAX) };
+    }
+
     fn take_events(&mut self, timeout: Option<Duration>) -> Result<Polled, EventsError> {
         self.events.poll(timeout, |event| {
             self.has_lost |= matches!(event, Event::Lost(_));
@@ -144,7 +192,9 @@ impl Session {
                 _ if at_ns == 0 => Duration::ZERO,
                 held_ns => Duration::from_nanos(held_ns).max(EventOptions::LATENCY),
             });
-            let wait = [left, held].into_iter().flatten().min();
+            let is_unnamed = self.tracker.has_unused() || !self.unused.is_empty();
+            let look = is_unnamed.then(|| NAME_INTERVAL.saturating_sub(self.asked_at.elapsed()));
+            let wait = [left, held, look].into_iter().flatten().min();
             if self.take_events(wait)? == Polled::Stopped {
                 self.tracker.flush().for_each(on_report);
                 return Ok(Polled::Stopped);
@@ -155,6 +205,9 @@ impl Session {
                 self.listed_at = Instant::now();
             }
             let now_ns = utc_now_ns();
+            if is_unnamed && self.asked_at.elapsed() >= NAME_INTERVAL {
+                self.name_unused(now_ns);
+            }
             let mut count = 0;
             while let Some(report) = self.tracker.poll(now_ns) {
                 on_report(report);

@@ -24,8 +24,9 @@ const IPPROTO_TCP: u8 = 6;
 
 /// Every state, request sockets too.
 pub(super) const ALL_STATES: u32 = u32::MAX;
-/// `1 << TCP_TIME_WAIT`: time-wait sockets in either of their states.
-pub(super) const TIME_WAIT_STATE: u32 = 1 << 6;
+/// Those in which a process may have a connection open: all but `TCP_TIME_WAIT` (6), `TCP_CLOSE` (7), `TCP_LISTEN` (10)
+/// and `TCP_NEW_SYN_RECV` (12).
+pub(super) const OPEN_STATES: u32 = !(1 << 6 | 1 << 7 | 1 << 10 | 1 << 12);
 
 /// `INET_DIAG_INFO`: `struct tcp_info`.
 const INFO: u16 = 2;

@@ -42,7 +42,7 @@ pub enum SnapshotError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum States {
     All,
-    TimeWait,
+    Open,
 }
 
 impl Snapshot {
@@ -54,12 +54,12 @@ impl Snapshot {
         Self::list(namespace, States::All)
     }
 
-    /// Lists only what is in TIME-WAIT, or in FIN-WAIT-2 without a process.
+    /// Lists only connections that a process may have open: none in TIME-WAIT, of which there may be very many.
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub fn take_time_wait(namespace: &Namespace) -> Result<Self, SnapshotError> {
-        Self::list(namespace, States::TimeWait)
+    pub fn take_open(namespace: &Namespace) -> Result<Self, SnapshotError> {
+        Self::list(namespace, States::Open)
     }
 
     fn list(namespace: &Namespace, states: States) -> Result<Self, SnapshotError> {
@@ -71,7 +71,7 @@ impl Snapshot {
         let mut snapshot =
             Self { namespace: inode, started_ns: utc_now_ns(), ended_ns: 0, sockets: Vec::new(), unknown: 0 };
         for family in [entry::AF_INET, entry::AF_INET6] {
-            let mask = if states == States::All { entry::ALL_STATES } else { entry::TIME_WAIT_STATE };
+            let mask = if states == States::All { entry::ALL_STATES } else { entry::OPEN_STATES };
             diag.dump(&entry::request(family, mask), |bytes| match entry::parse(bytes, inode) {
                 Some(socket) => snapshot.sockets.push(socket),
                 None => snapshot.unknown += 1,

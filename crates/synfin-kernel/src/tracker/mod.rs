@@ -26,7 +26,7 @@ use hashbrown::{HashMap, HashSet, hash_map::Entry as Slot};
 pub use report::{Change, Evidence, Existing, Report, Why};
 use small::SmallSockets;
 use sockets::Sockets;
-use synfin_wire::{Process, SocketId, State};
+use synfin_wire::{Owner, Process, SocketId, State};
 
 use crate::{
     Processes, Snapshot, SocketTimer,
@@ -61,6 +61,10 @@ const TIMER_LATENESS_NS: u64 = TIME_WAIT_NS / 8;
 /// How long a SYN-ACK is repeated by default (`tcp_synack_retries` 5: after 1, 3, 7, 15, 31, given up after 63 s), doubled.
 const REQUEST_NS: u64 = 126_000_000_000;
 
+/// So many connections at most wait to be asked about by [`Tracker::take_unused`]; of more, the listener's process is
+/// said to be the owner.
+const MAX_OPENED: usize = 1 << 16;
+
 /// Below this length no queue is worth sweeping.
 const MIN_SWEEP: usize = 1 << 10;
 
@@ -82,6 +86,8 @@ pub struct Tracker {
     time_wait_deadlines: VecDeque<(u64, SocketId)>,
     request_deadlines: VecDeque<(u64, SocketId)>,
     sweep_requests_at: usize,
+    /// Opened from outside and used by nobody at that time: the listener's process stands for whoever accepts.
+    opened: VecDeque<(u64, SocketId)>,
     forgotten: u64,
 }
 
@@ -106,6 +112,7 @@ impl Tracker {
             time_wait_deadlines: VecDeque::new(),
             request_deadlines: VecDeque::new(),
             sweep_requests_at: MIN_SWEEP,
+            opened: VecDeque::new(),
             forgotten: 0,
         }
     }
@@ -254,6 +261,41 @@ impl Tracker {
 
     fn entry_mut(&mut self, socket: SocketId) -> Option<&mut Entry> {
         self.sockets.get_mut(socket)?.entry.as_mut()
+    }
+
+    /// The sockets that were opened from outside up to `until_ns` and that nobody has used: who accepts is not told of,
+    /// and their listener's process is only likely to own them. Each is handed over once.
+    pub fn take_unused(&mut self, until_ns: u64) -> Vec<SocketId> {
+        let mut unused = Vec::new();
+        while let Some((_, socket)) = self.opened.pop_front_if(|(at_ns, _)| *at_ns <= until_ns) {
+            if self.is_unused(socket) {
+                unused.push(socket);
+            }
+        }
+        unused
+    }
+
+    /// Whether a socket is there and its owner is its listener's, for want of a better one.
+    #[must_use]
+    pub fn is_unused(&self, socket: SocketId) -> bool {
+        self.sockets.get(socket).is_some_and(|known| known.entry.is_some() && known.own_owner().is_none())
+    }
+
+    /// Whether [`take_unused`](Self::take_unused) may have something some time.
+    #[must_use]
+    pub fn has_unused(&self) -> bool {
+        !self.opened.is_empty()
+    }
+
+    /// Takes in whose an unused socket is, as /proc has it at this time.
+    pub fn handle_owner(&mut self, socket: SocketId, process: Process, at_ns: u64) {
+        if !self.is_unused(socket) {
+            return;
+        }
+        let Some(entry) = self.entry_mut(socket) else { return };
+        entry.listed_owner = Some(process);
+        let (local, remote) = (entry.local, entry.remote);
+        self.ready.push_back(Report::Owner(Owner { at_ns, socket, local, remote, process }));
     }
 
     /// Who listens at this address. Nobody, where several do (SO_REUSEPORT) and it is not known which of them it was.

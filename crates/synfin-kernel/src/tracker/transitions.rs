@@ -3,7 +3,7 @@
 use synfin_wire::{Owner, SocketId, Source, State, StateChange, tcp::Flags};
 
 use super::{
-    Change, Evidence, Existing, REQUEST_NS, Report, TIME_WAIT_NS, Tracker, Why,
+    Change, Evidence, Existing, MAX_OPENED, REQUEST_NS, Report, TIME_WAIT_NS, Tracker, Why,
     entry::{Ends, Entry},
 };
 use crate::event::{Changed, Counters, Dropped, Event, Subject, Task, TimeWaitSegment};
@@ -334,6 +334,9 @@ impl Tracker {
             && let Some(entry) = self.entry_mut(socket)
         {
             entry.told_owner = process;
+        }
+        if own_owner.is_none() && to == State::Established && self.opened.len() < MAX_OPENED {
+            self.opened.push_back((at_ns, socket));
         }
         self.ready.push_back(Report::Change(Change {
             change: StateChange {

@@ -28,6 +28,7 @@ fn other_process() {
     let listener = TcpListener::from(socket);
     match role.split_once(' ') {
         Some(("serve", count)) => serve(&listener, count.parse().unwrap()),
+        Some(("hold", count)) => hold(&listener, count.parse().unwrap()),
         Some(("ask", count)) => ask(&listener, count.parse().unwrap()),
         _ => panic!("{role}"),
     }
@@ -40,6 +41,12 @@ fn serve(listener: &TcpListener, count: usize) {
         stream.read_exact(&mut [0; 1]).unwrap();
         stream.write_all(&std::process::id().to_ne_bytes()).unwrap();
     }
+}
+
+/// Accepts, and does nothing with what it has, until one more comes.
+fn hold(listener: &TcpListener, count: usize) {
+    let held: Vec<_> = (0..=count).map(|_| listener.accept().unwrap()).collect();
+    drop(held);
 }
 
 /// Asks, one connection after the other.

@@ -67,6 +67,28 @@ fn the_worker_that_serves() {
     });
 }
 
+/// A server that hangs: it has accepted, and reads nothing.
+#[test]
+fn the_worker_that_only_accepts() {
+    isolated(|| {
+        let mut watch = Watch::begin();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut worker = helper::start("hold 1", listener.try_clone().unwrap());
+        let client = TcpStream::connect(address).unwrap();
+        let client_address = client.local_addr().unwrap();
+        watch.until("who has accepted", |report| {
+            matches!(report, Report::Owner(owner)
+                if (owner.local, owner.remote) == (address, client_address) && owner.process.pid == worker.id())
+        });
+        let last = TcpStream::connect(address).unwrap();
+        assert!(worker.wait().unwrap().success());
+        drop((client, last));
+        watch.until_state(client_address, State::Closed);
+        assert_eq!(owners(&watch).get(&(address, client_address)), Some(&worker.id()));
+    });
+}
+
 #[test]
 fn the_client_that_asks() {
     const EACH: usize = 40;
