@@ -13,7 +13,7 @@ use synfin_capture::{Live, LiveError, LiveOptions, interfaces};
 
 use crate::Outcome;
 use crate::cli::DoctorArgs;
-use crate::failure::{Failure, quoted};
+use crate::failure::{self, Failure, quoted};
 use report::{Report, Thing};
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome, Failure> {
@@ -24,7 +24,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome, Failure> {
     kernel(&mut report);
     limits::look(&mut report);
     let missing = report.missing();
-    io::stdout().write_all(report.finish().as_bytes())?;
+    let written = io::stdout().write_all(report.finish().as_bytes());
+    written.map_err(|error| failure::output(error, "standard output"))?;
     Ok(if missing == 0 { Outcome::Fine } else { Outcome::Nothing })
 }
 

@@ -37,6 +37,10 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
         has_processes: args.processes,
         has_color: out.has_color,
     };
+    if scope == Scope::All && !args.print.quiet && !rustix::process::geteuid().is_root() {
+        eprintln!("network namespaces of other users' processes are not seen without root");
+        eprintln!("hint: sudo {}", command_line());
+    }
     let mut processes = Processes::default();
     let (mut shown, mut has_told) = (0, false);
     if args.watch.is_some() {
