@@ -35,15 +35,20 @@ fn a_closed_port() {
     });
 }
 
+/// Makes 10.9.9.2 an address to which packets leave, and from which nothing ever comes back.
+fn dig_black_hole() {
+    ip("link add v0 type veth peer name v1");
+    ip("addr add 10.9.9.1/24 dev v0");
+    ip("link set v0 up");
+    ip("link set v1 up");
+    ip("neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0");
+}
+
 /// Nobody answers: packets leave, and nothing ever comes back.
 #[test]
 fn a_black_hole() {
     isolated(|| {
-        ip("link add v0 type veth peer name v1");
-        ip("addr add 10.9.9.1/24 dev v0");
-        ip("link set v0 up");
-        ip("link set v1 up");
-        ip("neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0");
+        dig_black_hole();
         let mut watch = Watch::begin();
         let socket = socket_with(
             AddressFamily::INET,
@@ -102,11 +107,7 @@ fn the_accept_queue_overflows() {
 #[test]
 fn the_client_loses_patience() {
     isolated(|| {
-        ip("link add v0 type veth peer name v1");
-        ip("addr add 10.9.9.1/24 dev v0");
-        ip("link set v0 up");
-        ip("link set v1 up");
-        ip("neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0");
+        dig_black_hole();
         let mut watch = Watch::begin();
         let hole: SocketAddr = "10.9.9.2:80".parse().unwrap();
         assert!(TcpStream::connect_timeout(&hole, Duration::from_millis(1)).is_err());
