@@ -35,4 +35,4 @@ pub use process::Processes;
 #[cfg(feature = "events")]
 pub use session::{Scope, Session, SessionError, SessionOptions};
 pub use snapshot::{Snapshot, SnapshotError, Socket, SocketTimer, TcpInfo};
-pub use tracker::{Change, Evidence, Existing, Report, Tracker, TrackerOptions, Why};
+pub use tracker::{Change, Existing, Report, Tracker, TrackerOptions, Why};

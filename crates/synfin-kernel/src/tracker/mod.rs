@@ -23,10 +23,11 @@ use std::collections::VecDeque;
 
 use entry::{Ends, Entry, Facts, Place};
 use hashbrown::{HashMap, HashSet, hash_map::Entry as Slot};
-pub use report::{Change, Evidence, Existing, Report, Why};
+pub use report::{Change, Existing, Report, Why};
 use small::SmallSockets;
 use sockets::Sockets;
 use synfin_wire::{Owner, Process, SocketId, State};
+use transitions::Evidence;
 
 use crate::{
     Processes, Snapshot, SocketTimer,

@@ -40,25 +40,14 @@ pub struct Existing {
 /// An endpoint changed its state, in the words of RFC 9293.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// What changed, and who owns it.
+    /// What changed, who owns it, and whether the kernel told of this very change.
     pub change: StateChange,
-    /// How sure that is.
-    pub evidence: Evidence,
     /// For how long it was in the state before, in nanoseconds, where its beginning was seen.
     pub in_state_ns: Option<u64>,
     /// Why, where the kernel tells.
     pub why: Option<Why>,
     /// With the last change for which the kernel has them: its counters.
     pub counters: Option<Counters>,
-}
-
-/// How sure something is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Evidence {
-    /// The kernel told of this very change.
-    Observed,
-    /// It follows from what the kernel told, or its time does.
-    Inferred,
 }
 
 /// Why a state was left.

@@ -67,8 +67,8 @@ fn run(events: impl IntoIterator<Item = Event>) -> (Tracker, Vec<Report>) {
 fn text(reports: &[Report]) -> Vec<String> {
     let line = |report: &Report| match report {
         Report::Existing(one) => format!("{} is {}", one.socket.cookie, one.state),
-        Report::Change(Change { change, evidence, why, .. }) => {
-            let seen = if *evidence == Evidence::Observed { "" } else { " inferred" };
+        Report::Change(Change { change, why, .. }) => {
+            let seen = if change.is_inferred { " inferred" } else { "" };
             let why = why.map(|why| format!(" {why:?}")).unwrap_or_default();
             format!("{} {} {} → {}{seen}{why}", change.at_ns, change.socket.cookie, change.from, change.to)
         }

@@ -3,13 +3,22 @@
 use synfin_wire::{Owner, SocketId, Source, State, StateChange, tcp::Flags};
 
 use super::{
-    Change, Evidence, Existing, MAX_OPENED, REQUEST_NS, Report, TIME_WAIT_NS, Tracker, Why,
+    Change, Existing, MAX_OPENED, REQUEST_NS, Report, TIME_WAIT_NS, Tracker, Why,
     entry::{Ends, Entry},
 };
 use crate::event::{Changed, Counters, Dropped, Event, Subject, Task, TimeWaitSegment};
 
 /// A reset explains a change that is no further from it than this: they happen in one go.
 const SAME_MOMENT_NS: u64 = 1_000_000;
+
+/// How sure something is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Evidence {
+    /// The kernel told of this very change.
+    Observed,
+    /// It follows from what the kernel told, or its time does.
+    Inferred,
+}
 
 /// One step, with all that is told of it.
 struct Step {
@@ -350,7 +359,6 @@ impl Tracker {
                 is_inferred: evidence == Evidence::Inferred,
                 process,
             },
-            evidence,
             in_state_ns: since_ns.map(|since| at_ns.saturating_sub(since)),
             why,
             counters,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::thread::UnshareFlags;
-use synfin_kernel::{Change, Event, EventOptions, Evidence, Report, Session, SessionOptions};
+use synfin_kernel::{Change, Event, EventOptions, Report, Session, SessionOptions};
 use synfin_wire::State;
 
 /// Longer than anything here takes, on a busy machine too: to fail, and not to hang.
@@ -151,9 +151,9 @@ pub(crate) fn chain(changes: &[&Change]) -> String {
         }
     }
     for change in changes {
-        text += &match change.evidence {
-            Evidence::Observed => format!(" {}", change.change.to),
-            Evidence::Inferred => format!(" [{}]", change.change.to),
+        text += &match change.change.is_inferred {
+            false => format!(" {}", change.change.to),
+            true => format!(" [{}]", change.change.to),
         };
     }
     if let Some(why) = changes.last().and_then(|change| change.why) {

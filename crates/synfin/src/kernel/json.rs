@@ -408,7 +408,6 @@ fn string(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use synfin_kernel::Evidence;
     use synfin_wire::{ProcessName, Source, State, StateChange};
 
     use super::*;
@@ -451,7 +450,6 @@ mod tests {
                 is_inferred: true,
                 process: Some(Process { pid: 10, name: ProcessName::new("\"\\\n\u{7f}é😀".as_bytes()) }),
             },
-            evidence: Evidence::Inferred,
             in_state_ns: Some(0),
             why: Some(Why::ResetSent(Reason { number: 7, name: None })),
             counters: Some(Counters { cwnd: 10, ..Counters::default() }),

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use jiff::tz::TimeZone;
-use synfin_kernel::{Change, Event, Evidence, Existing};
+use synfin_kernel::{Change, Event, Existing};
 use synfin_wire::{SocketId, State};
 
 use crate::kernel::namespaces::Labels;
@@ -45,7 +45,7 @@ impl Lines {
         if let Some(why) = change.why {
             put(out, format_args!("  ({})", Because(why)));
         }
-        if change.evidence == Evidence::Inferred {
+        if change.change.is_inferred {
             out.extend_from_slice(b"  ~inferred");
         }
         out.push(b'\n');

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use synfin_kernel::{Change, Evidence};
+use synfin_kernel::Change;
 use synfin_wire::State;
 
 use crate::kernel::json::Object;
@@ -34,7 +34,7 @@ impl Tally {
 
     pub(super) fn on_change(&mut self, change: &Change) {
         self.changes += 1;
-        self.inferred += u64::from(change.evidence == Evidence::Inferred);
+        self.inferred += u64::from(change.change.is_inferred);
         if !self.is_detailed {
             return;
         }
