@@ -1,20 +1,30 @@
-//! Round-trip time and the retransmission timeout (RFC 6298), with the minimum that RACK and HyStart++ ask for.
+//! Round-trip time and the retransmission timeout (RFC 6298), with the recent minimum that RACK asks for (RFC 8985
+//! section 6.2).
 
 use core::time::Duration;
 
 use crate::config::RtoConfig;
-use crate::time::nanos;
+use crate::time::{Instant, nanos};
 
 /// Smallest step that an RTT sample is trusted to: G of RFC 6298. Segments wait in queues and batches on both hosts
 /// for about as long, however fine the clock.
 const GRANULARITY_NS: u64 = 1_000_000;
+
+/// The minimum is that of one to two such times, in seconds: longer than queues last, and short enough that a path that
+/// has become longer is believed before long (RFC 8985 section 6.2 step 1).
+const MIN_WINDOW_S: u32 = 150;
 
 /// The estimator, in nanoseconds throughout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RttEstimator {
     srtt_ns: u64,
     rttvar_ns: u64,
+    /// The smallest sample since `min_since_s`.
     min_ns: u64,
+    /// The smallest one of the time before that.
+    min_before_ns: u64,
+    /// In seconds, which wrap after 136 years.
+    min_since_s: u32,
     /// RTO before backoff.
     base_rto_ns: u64,
     /// How often the timer has been backed off since the last sample (RFC 6298 (5.5)).
@@ -28,24 +38,37 @@ impl RttEstimator {
             srtt_ns: 0,
             rttvar_ns: 0,
             min_ns: u64::MAX,
+            min_before_ns: u64::MAX,
+            min_since_s: 0,
             // RFC 6298 (2.1): one second until there is a sample.
             base_rto_ns: nanos(config.initial),
             backoff: 0,
         }
     }
 
-    /// Takes in a sample. The caller keeps Karn's rule: no sample comes from a segment that was sent twice.
+    /// Takes in a sample, one of `expected` that a round trip brings. The caller keeps Karn's rule: no sample comes from
+    /// a segment that was sent twice.
+    ///
+    /// The weights of RFC 6298 are meant for one sample a round trip. RFC 7323 appendix G divides them by the number of
+    /// samples, so that the history is as long with many.
     // RFC 9293 MUST-18: Karn's algorithm: callers sample only what was sent once, or what a timestamp tells apart.
-    pub(crate) fn on_sample(&mut self, rtt: Duration, config: &RtoConfig) {
+    pub(crate) fn on_sample(&mut self, now: Instant, rtt: Duration, expected: u32, config: &RtoConfig) {
         let rtt = nanos(rtt);
         if self.has_sample() {
+            let expected = u64::from(expected.max(1));
             // RFC 6298 (2.3), in this order: RTTVAR uses the SRTT from before.
-            self.rttvar_ns = self.rttvar_ns - self.rttvar_ns / 4 + self.srtt_ns.abs_diff(rtt) / 4;
-            self.srtt_ns = self.srtt_ns - self.srtt_ns / 8 + rtt / 8;
+            self.rttvar_ns = towards(self.rttvar_ns, self.srtt_ns.abs_diff(rtt), 4 * expected);
+            self.srtt_ns = towards(self.srtt_ns, rtt, 8 * expected);
         } else {
             // RFC 6298 (2.2).
             self.srtt_ns = rtt;
             self.rttvar_ns = rtt / 2;
+        }
+        let now_s = (now.as_nanos() / 1_000_000_000) as u32;
+        let age_s = now_s.wrapping_sub(self.min_since_s);
+        if age_s >= MIN_WINDOW_S {
+            self.min_before_ns = if age_s < 2 * MIN_WINDOW_S { self.min_ns } else { u64::MAX };
+            (self.min_ns, self.min_since_s) = (rtt, now_s);
         }
         self.min_ns = self.min_ns.min(rtt);
         let rto = self.srtt_ns.saturating_add(self.rttvar_ns.saturating_mul(4).max(GRANULARITY_NS));
@@ -89,14 +112,19 @@ impl RttEstimator {
         Duration::from_nanos(self.rttvar_ns)
     }
 
-    /// The smallest sample so far.
+    /// The smallest sample of late.
     pub(crate) fn min(&self) -> Option<Duration> {
-        self.has_sample().then(|| Duration::from_nanos(self.min_ns))
+        self.has_sample().then(|| Duration::from_nanos(self.min_ns.min(self.min_before_ns)))
     }
 
     fn has_sample(&self) -> bool {
         self.min_ns != u64::MAX
     }
+}
+
+/// `value`, moved by one part in `weight` of the way to `sample`.
+fn towards(value: u64, sample: u64, weight: u64) -> u64 {
+    if sample >= value { value + (sample - value) / weight } else { value - (value - sample) / weight }
 }
 
 #[cfg(test)]
@@ -116,9 +144,9 @@ mod tests {
         let mut rtt = RttEstimator::new(&config());
         assert_eq!(rtt.rto(&config()), 1000 * MS);
         assert_eq!(rtt.srtt(), None);
-        rtt.on_sample(100 * MS, &config());
+        rtt.on_sample(Instant::ZERO, 100 * MS, 1, &config());
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto(&config())), (Some(100 * MS), 50 * MS, 300 * MS));
-        rtt.on_sample(180 * MS, &config());
+        rtt.on_sample(Instant::ZERO, 180 * MS, 1, &config());
         assert_eq!(rtt.rttvar(), Duration::from_micros(57_500));
         assert_eq!((rtt.srtt(), rtt.rto(&config())), (Some(110 * MS), 340 * MS));
         assert_eq!(rtt.min(), Some(100 * MS));
@@ -129,7 +157,7 @@ mod tests {
     fn the_timeout_doubles_to_its_maximum_and_no_less_than_its_minimum() {
         let config = RtoConfig { initial: 1000 * MS, min: 1000 * MS, max: 60_000 * MS };
         let mut rtt = RttEstimator::new(&config);
-        rtt.on_sample(MS, &config);
+        rtt.on_sample(Instant::ZERO, MS, 1, &config);
         assert_eq!(rtt.rto(&config), 1000 * MS);
         let mut timeouts = Vec::new();
         for _ in 0..8 {
@@ -137,7 +165,7 @@ mod tests {
             timeouts.push(rtt.rto(&config).as_secs());
         }
         assert_eq!(timeouts, [2, 4, 8, 16, 32, 60, 60, 60]);
-        rtt.on_sample(MS, &config);
+        rtt.on_sample(Instant::ZERO, MS, 1, &config);
         assert_eq!(rtt.rto(&config), 1000 * MS);
     }
 
@@ -146,9 +174,37 @@ mod tests {
     fn the_granularity_bounds_the_variance_from_below() {
         let mut rtt = RttEstimator::new(&config());
         for _ in 0..200 {
-            rtt.on_sample(100 * MS, &config());
+            rtt.on_sample(Instant::ZERO, 100 * MS, 1, &config());
         }
         assert!(rtt.rto(&config()) >= 101 * MS - Duration::from_nanos(200));
+    }
+
+    /// RFC 7323 appendix G: of four samples a round trip, each moves SRTT by 1/32 and RTTVAR by 1/16: from 100 and 50,
+    /// 180 ms make 102.5 and 50 + (80 - 50) / 16 = 51.875.
+    #[test]
+    fn one_of_many_samples_counts_for_less() {
+        let mut rtt = RttEstimator::new(&config());
+        rtt.on_sample(Instant::ZERO, 100 * MS, 4, &config());
+        rtt.on_sample(Instant::ZERO, 180 * MS, 4, &config());
+        assert_eq!((rtt.srtt(), rtt.rttvar()), (Some(102_500 * MS / 1000), 51_875 * MS / 1000));
+    }
+
+    /// RFC 8985 section 6.2 step 1: the minimum is of late, not of all time.
+    #[test]
+    fn the_minimum_forgets() {
+        let mut rtt = RttEstimator::new(&config());
+        let at = |seconds: u64| Instant::from_nanos(seconds * 1_000_000_000);
+        rtt.on_sample(at(1000), 10 * MS, 1, &config());
+        for second in 1001..1150 {
+            rtt.on_sample(at(second), 50 * MS, 1, &config());
+            assert_eq!(rtt.min(), Some(10 * MS));
+        }
+        rtt.on_sample(at(1150), 50 * MS, 1, &config());
+        assert_eq!(rtt.min(), Some(10 * MS), "remembered for as long again");
+        rtt.on_sample(at(1300), 50 * MS, 1, &config());
+        assert_eq!(rtt.min(), Some(50 * MS));
+        rtt.on_sample(at(9000), 70 * MS, 1, &config());
+        assert_eq!(rtt.min(), Some(70 * MS), "after a long silence nothing is remembered");
     }
 
     /// RFC 6298 (5.7).

@@ -41,6 +41,8 @@ pub(crate) struct AckEvent {
     pub(crate) srtt: Option<Duration>,
     /// Whether the window was what held the sender back.
     pub(crate) is_cwnd_limited: bool,
+    /// Whether what is acknowledged was in flight when the retransmission timer ran out.
+    pub(crate) is_after_timeout: bool,
 }
 
 /// What differs between algorithms.
@@ -51,10 +53,16 @@ pub(crate) trait CongestionControl {
     /// Congestion: sets `ssthresh`.
     fn on_congestion(&mut self, window: &mut Window, flight_size: u32);
 
+    /// The retransmission timer ran out.
+    fn on_timeout(&mut self) {}
+
     /// The last congestion event was none.
     fn on_undo(&mut self) {}
 
-    /// The connection was idle.
+    /// Up to now the window was not in use.
+    fn on_unused(&mut self, _now: Instant) {}
+
+    /// The connection was idle, and its window is smaller now.
     fn on_idle(&mut self) {}
 }
 
@@ -110,9 +118,8 @@ impl Controller {
 
     /// The handshake is over. RFC 6928 section 2; after SYNs were lost the window is one segment (RFC 5681 section 3.1).
     pub(crate) fn on_established(&mut self, mss: u32, initial_segments: u32, is_congested: bool) {
-        let segments = if is_congested { 1 } else { initial_segments.max(1) };
         self.window.mss = mss;
-        self.window.cwnd = mss.saturating_mul(segments);
+        self.window.cwnd = initial_window(mss, if is_congested { 1 } else { initial_segments });
     }
 
     /// The segment size changed. The window stays what it is in octets, but never below one segment.
@@ -139,7 +146,11 @@ impl Controller {
     /// New data was acknowledged outside of recovery.
     // RFC 9293 MUST-19: slow start and congestion avoidance.
     pub(crate) fn on_ack(&mut self, event: &AckEvent) {
-        if event.acked == 0 || !event.is_cwnd_limited {
+        if event.acked == 0 {
+            return;
+        }
+        if !event.is_cwnd_limited {
+            self.chosen.control().on_unused(event.now);
             return;
         }
         if !self.is_in_slow_start() {
@@ -158,6 +169,9 @@ impl Controller {
                 }
                 verdict.growth
             }
+            // RFC 3465 section 2.3: L = 1 after a timeout. One acknowledgement may cover all that lay behind a hole,
+            // and says nothing of what the path takes now.
+            _ if event.is_after_timeout => event.acked.min(mss),
             // RFC 3465 section 2.3: L = 2 bounds the burst; pacing does too.
             _ if self.is_paced => event.acked,
             _ => event.acked.min(mss.saturating_mul(2)),
@@ -175,6 +189,7 @@ impl Controller {
     /// RFC 5681 section 3.1: after a timeout the window is one segment.
     pub(crate) fn on_timeout(&mut self) {
         self.window.cwnd = self.window.mss;
+        self.chosen.control().on_timeout();
     }
 
     /// Recovery decides how large the window is.
@@ -191,11 +206,24 @@ impl Controller {
         }
     }
 
+    /// Nothing was in flight up to now.
+    pub(crate) fn on_quiet(&mut self, now: Instant) {
+        self.chosen.control().on_unused(now);
+    }
+
     /// RFC 5681 section 4.1: after an idle time of more than the timeout, no more than the restart window.
     pub(crate) fn on_idle(&mut self, initial_segments: u32) {
-        self.window.cwnd = self.window.cwnd.min(self.window.mss.saturating_mul(initial_segments.max(1)));
+        self.window.cwnd = self.window.cwnd.min(initial_window(self.window.mss, initial_segments));
         self.chosen.control().on_idle();
     }
+}
+
+/// RFC 6928 section 2: min(10 * MSS, max(2 * MSS, 14600)), where another number of segments stands for as many times
+/// 1460 octets: large segments are no reason for a large burst.
+fn initial_window(mss: u32, segments: u32) -> u32 {
+    let segments = segments.max(1);
+    let octets = mss.saturating_mul(2).max(segments.saturating_mul(1460));
+    mss.saturating_mul(segments).min(octets)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! says how much was delivered in between; the longer of the sending and the acknowledging interval is the time that
 //! took (draft-ietf-ccwg-bbr section 4.1).
 
+use core::time::Duration;
+
 use crate::send::{RateStamp, Sent};
 use crate::time::{Instant, nanos};
 
@@ -72,15 +74,97 @@ impl RateEstimator {
         }
     }
 
-    /// The acknowledgement is through: its sample.
-    pub(crate) fn sample(&self, now: Instant, newest: Newest) -> Option<RateSample> {
+    /// The acknowledgement is through: its sample. None where it took less than any round trip: then it is of the first
+    /// transmission of what was sent again, and the time since the second says nothing.
+    pub(crate) fn sample(
+        &self,
+        now: Instant,
+        newest: Newest,
+        min_rtt: Option<Duration>,
+    ) -> Option<RateSample> {
         let (stamp, sent_at) = newest?;
         let sending = sent_at.since(stamp.first_sent_at);
         let acknowledging = now.since(stamp.delivered_at);
+        let interval = sending.max(acknowledging);
+        if min_rtt.is_some_and(|min_rtt| interval < min_rtt) {
+            return None;
+        }
         Some(RateSample {
             delivered: u32::try_from(self.delivered.saturating_sub(stamp.delivered)).unwrap_or(u32::MAX),
-            interval_ns: nanos(sending.max(acknowledging)),
+            interval_ns: nanos(interval),
             is_app_limited: stamp.is_app_limited,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use synfin_wire::SeqNumber;
+
+    use super::*;
+    use crate::send::Place;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_nanos(ms * 1_000_000)
+    }
+
+    fn sent(rate: RateStamp, sent_at: Instant) -> Sent {
+        Sent {
+            seq: SeqNumber(0),
+            len: 1000,
+            sent_at,
+            rate,
+            is_fin: false,
+            was_retransmitted: false,
+            place: Place::InFlight,
+        }
+    }
+
+    /// Ten segments of 1000 octets leave in 9 ms, and their acknowledgements take 18 ms: the longer of the two is the
+    /// time that the delivery took. The last sample is of all ten, from 0 ms, when nothing was
+    /// delivered yet, to 58 ms.
+    #[test]
+    fn the_longer_interval_counts() {
+        let mut rate = RateEstimator::default();
+        let mut stamps = Vec::new();
+        for i in 0..10 {
+            stamps.push(rate.on_sent(at(i), i > 0));
+        }
+        let mut last = None;
+        for (i, stamp) in (0..).zip(stamps) {
+            let mut newest = None;
+            rate.on_delivered(at(40 + 2 * i), &sent(stamp, at(i)), &mut newest);
+            last = rate.sample(at(40 + 2 * i), newest, Some(40 * MS));
+        }
+        let last = last.unwrap();
+        assert_eq!((last.delivered, last.interval_ns), (10_000, 58_000_000));
+        assert!(!last.is_app_limited);
+    }
+
+    /// Less than the shortest round trip is of what was sent before.
+    #[test]
+    fn no_sample_faster_than_the_path() {
+        let mut rate = RateEstimator::default();
+        let stamp = rate.on_sent(at(0), false);
+        let mut newest = None;
+        rate.on_delivered(at(10), &sent(stamp, at(0)), &mut newest);
+        assert_eq!(rate.sample(at(10), newest, Some(40 * MS)), None);
+        assert!(rate.sample(at(10), newest, Some(10 * MS)).is_some());
+    }
+
+    /// What is sent while there was nothing else to send is marked, until all of it is delivered.
+    #[test]
+    fn a_pause_of_the_application_marks_what_follows() {
+        let mut rate = RateEstimator::default();
+        assert!(!rate.on_sent(at(0), false).is_app_limited);
+        rate.on_app_limited(1000);
+        let stamp = rate.on_sent(at(1), true);
+        assert!(stamp.is_app_limited);
+        let mut newest = None;
+        rate.on_delivered(at(40), &sent(stamp, at(1)), &mut newest);
+        assert!(rate.sample(at(40), newest, None).unwrap().is_app_limited);
+        assert!(!rate.on_sent(at(41), false).is_app_limited);
     }
 }

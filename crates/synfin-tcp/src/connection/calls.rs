@@ -165,6 +165,7 @@ impl<O: Observer> Connection<O> {
         self.close_with(now, Some(ConnectionError::Aborted));
         if says_so {
             self.pending.reset = Some(reset);
+            self.pending.is_reset_stamped = true;
         }
         self.rcv.discard();
     }

@@ -20,6 +20,8 @@ use crate::timers::Timer;
 pub(super) struct Pending {
     /// A RST.
     pub(super) reset: Option<Reset>,
+    /// Whether it carries timestamps (RFC 7323 section 3.2): where they were agreed on.
+    pub(super) is_reset_stamped: bool,
     /// Our SYN, or SYN,ACK.
     pub(super) is_syn: bool,
     /// A tail loss probe.
@@ -56,7 +58,7 @@ impl<O: Observer> Connection<O> {
     /// What is sent at once for one user call or one batch of segments goes out as few bursts.
     pub fn poll_transmit<S: Sink + ?Sized>(&mut self, now: Instant, budget: u32, sink: &mut S) -> u32 {
         let mut left = budget;
-        self.transmit_reset(&mut left, sink);
+        self.transmit_reset(now, &mut left, sink);
         if matches!(self.state, State::Closed | State::Listen) {
             return budget - left;
         }
@@ -84,13 +86,17 @@ impl<O: Observer> Connection<O> {
         budget - left
     }
 
-    fn transmit_reset<S: Sink + ?Sized>(&mut self, left: &mut u32, sink: &mut S) {
+    fn transmit_reset<S: Sink + ?Sized>(&mut self, now: Instant, left: &mut u32, sink: &mut S) {
         if *left == 0 {
             return;
         }
         if let Some(reset) = self.pending.reset.take() {
             *left -= 1;
-            sink.transmit(&reset.burst(self.local(), self.remote(), self.config.ttl, self.config.dscp));
+            let mut burst = reset.burst(self.local(), self.remote(), self.config.ttl, self.config.dscp);
+            if std::mem::take(&mut self.pending.is_reset_stamped) {
+                burst.options = self.agreed.segment_options(now, &[]);
+            }
+            sink.transmit(&burst);
         }
     }
 
@@ -200,6 +206,7 @@ impl<O: Observer> Connection<O> {
         Limits {
             segment_size: self.snd.mss.saturating_sub(sack).max(1),
             segments: if self.config.pacing { segments.min(burst) } else { segments },
+            window_step: if self.agreed.send_shift > 0 { 1 << self.agreed.send_shift } else { 0 },
             is_nagle: self.config.nagle,
             initial_window: self.config.initial_window,
             rto: self.snd.rtt.rto(&self.config.rto),

@@ -1,5 +1,6 @@
 //! The sending half of a connection: what waits, what is in flight, what is lost, and what may be sent.
 
+mod frto;
 mod prr;
 mod queue;
 mod rack;
@@ -14,6 +15,8 @@ pub use self::queue::Payload;
 pub(crate) use self::queue::SendQueue;
 use self::rack::Rack;
 pub(crate) use self::recovery::{Ack, Recovery};
+#[cfg(test)]
+pub(crate) use self::scoreboard::Place;
 pub(crate) use self::scoreboard::{RateStamp, Scoreboard, Sent};
 pub(crate) use self::transmit::{Limits, Next};
 use crate::config::ConnectionConfig;

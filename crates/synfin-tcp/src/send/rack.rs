@@ -39,6 +39,19 @@ pub(crate) struct Context {
     pub(crate) is_in_recovery: bool,
     /// Segments reported: three are as good as three duplicate acknowledgements.
     pub(crate) is_dup_thresh_reached: bool,
+    /// When the window was reduced last.
+    pub(crate) reduced_at: Instant,
+}
+
+/// What a look at the scoreboard has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Detected {
+    /// Whether anything was marked lost.
+    pub(crate) is_any_lost: bool,
+    /// Whether a retransmission was, which was sent after the window was reduced.
+    pub(crate) is_retransmission_lost: bool,
+    /// After how long to look again.
+    pub(crate) look_again: Option<Duration>,
 }
 
 impl Rack {
@@ -102,12 +115,11 @@ impl Rack {
         (context.min_rtt / 4 * u32::from(self.reo_wnd_mult)).min(context.srtt)
     }
 
-    /// Step 5: marks what is lost. Returns whether anything was marked, and after how long to look again.
-    pub(crate) fn detect_loss(&self, board: &mut Scoreboard, context: &Context) -> (bool, Option<Duration>) {
-        let mut is_any_lost = false;
-        let mut again: Option<Duration> = None;
+    /// Step 5: marks what is lost.
+    pub(crate) fn detect_loss(&self, board: &mut Scoreboard, context: &Context) -> Detected {
+        let mut detected = Detected::default();
         if !self.has_sample {
-            return (false, None);
+            return detected;
         }
         let patience = Duration::from_nanos(self.rtt_ns) + self.reo_wnd(context);
         for index in 0..board.len() {
@@ -123,12 +135,15 @@ impl Rack {
             let waited = context.now.since(sent.sent_at);
             if waited >= patience {
                 board.change(index, Place::Lost);
-                is_any_lost = true;
+                detected.is_any_lost = true;
+                detected.is_retransmission_lost |=
+                    sent.place == Place::Resent && sent.sent_at >= context.reduced_at;
             } else {
-                again = Some(again.unwrap_or_default().max(patience - waited));
+                let again = detected.look_again.unwrap_or_default();
+                detected.look_again = Some(again.max(patience - waited));
             }
         }
-        (is_any_lost, again)
+        detected
     }
 
     /// RFC 8985 section 6.3: the retransmission timer ran out. The first segment is lost, and what was sent as long
@@ -186,7 +201,12 @@ mod tests {
             srtt: 40 * MS,
             is_in_recovery: false,
             is_dup_thresh_reached: false,
+            reduced_at: Instant::ZERO,
         }
+    }
+
+    fn found(detected: Detected) -> (bool, Option<Duration>) {
+        (detected.is_any_lost, detected.look_again)
     }
 
     fn lost(board: &Scoreboard) -> Vec<u32> {
@@ -202,8 +222,8 @@ mod tests {
         rack.on_delivered(&second, at(41), 40 * MS, false);
         board.change(1, Place::Sacked);
         // RACK.rtt is 40 ms, the window 10 ms; the first was sent 41 ms ago: 9 ms to go.
-        assert_eq!(rack.detect_loss(&mut board, &context(41)), (false, Some(9 * MS)));
-        assert_eq!(rack.detect_loss(&mut board, &context(50)), (true, None));
+        assert_eq!(found(rack.detect_loss(&mut board, &context(41))), (false, Some(9 * MS)));
+        assert_eq!(found(rack.detect_loss(&mut board, &context(50))), (true, None));
         assert_eq!(lost(&board), [0]);
     }
 
@@ -218,7 +238,7 @@ mod tests {
             board.change(i, Place::Sacked);
         }
         let context = Context { is_dup_thresh_reached: true, ..context(43) };
-        assert_eq!(rack.detect_loss(&mut board, &context), (true, None));
+        assert_eq!(found(rack.detect_loss(&mut board, &context)), (true, None));
     }
 
     /// RFC 8985 section 3.3.2: a lost retransmission is found too.
@@ -232,7 +252,7 @@ mod tests {
         let last = *board.at(3).unwrap();
         rack.on_delivered(&last, at(100), 40 * MS, false);
         let context = Context { is_in_recovery: true, ..context(100) };
-        assert!(rack.detect_loss(&mut board, &context).0);
+        assert!(rack.detect_loss(&mut board, &context).is_retransmission_lost);
         assert_eq!(lost(&board), [0, 1, 2]);
     }
 

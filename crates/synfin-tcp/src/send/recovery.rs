@@ -11,8 +11,9 @@ use synfin_wire::SeqNumber;
 use synfin_wire::tcp::SackBlock;
 
 use super::Sender;
+use super::frto::{Answer, Frto, Verdict};
 use super::prr::Prr;
-use super::rack::Context;
+use super::rack::{Context, Detected};
 use super::scoreboard::Place;
 use super::tlp::Probe;
 use crate::config::RtoConfig;
@@ -33,6 +34,10 @@ pub(crate) struct Recovery {
     recover: SeqNumber,
     /// Whether that was found by a timeout: then segments were sent again that had arrived, and cause duplicates.
     is_timeout: bool,
+    /// When the window was reduced last for a loss: of what was sent since, every loss is a new congestion event.
+    reduced_at: Instant,
+    /// Without SACK: whether this recovery has seen a partial acknowledgement.
+    has_partial_ack: bool,
     /// Without SACK: duplicate acknowledgements, each of which stands for a segment that has arrived.
     dup_acks: u32,
     /// A tail loss probe that is not answered.
@@ -52,17 +57,6 @@ enum Phase {
     Open,
     Recovery(Prr),
     Loss(Frto),
-}
-
-/// F-RTO with SACK (RFC 5682 section 3).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Frto {
-    /// Not in use, or it has decided that the timeout was genuine.
-    Off,
-    /// The first segment was sent again; nothing was acknowledged since.
-    AwaitFirst,
-    /// It was acknowledged; two new segments will tell.
-    AwaitSecond { is_new_sent: bool },
 }
 
 /// An acknowledgement within `snd.una` to `snd.nxt`.
@@ -90,6 +84,8 @@ pub(crate) struct AckOutcome {
     pub(crate) advanced: u32,
     /// Whether it reported anything new.
     pub(crate) is_news: bool,
+    /// The retransmission timer runs on, although `snd.una` advanced.
+    pub(crate) is_timer_kept: bool,
     /// RACK wants to look again after this time.
     pub(crate) look_again: Option<Duration>,
 }
@@ -98,6 +94,8 @@ pub(crate) struct AckOutcome {
 #[derive(Default)]
 struct Delivery {
     octets: u32,
+    /// The highest sequence number acknowledged or reported.
+    highest: SeqNumber,
     /// Sending time of the oldest segment acknowledged, if all were sent once.
     oldest: Option<Instant>,
     newest: Option<Instant>,
@@ -116,6 +114,8 @@ impl Recovery {
             phase: Phase::Open,
             recover: iss,
             is_timeout: false,
+            reduced_at: Instant::ZERO,
+            has_partial_ack: false,
             dup_acks: 0,
             probe: None,
             first_resent: None,
@@ -186,14 +186,14 @@ impl Sender {
     pub(crate) fn on_ack(&mut self, ack: &Ack<'_>) -> AckOutcome {
         let flight_before = self.board.outstanding();
         let (dsack, delivery, advanced) = self.deliver(ack);
-        if dsack {
+        if dsack.is_some() {
             self.rack.on_dsack(ack.ack, self.nxt);
         }
-        let rtt = self.sample_rtt(ack, &delivery, advanced);
+        let rtt = self.sample_rtt(ack, &delivery, advanced, flight_before);
         let delivered = self.count_duplicates(ack, &delivery, advanced, flight_before);
         self.congestion.last_rate =
-            self.congestion.rate.sample(ack.now, delivery.rate).or(self.congestion.last_rate);
-        let is_pure_dup = ack.may_be_duplicate && advanced == 0 && delivery.octets == 0;
+            self.congestion.rate.sample(ack.now, delivery.rate, self.rtt.min()).or(self.congestion.last_rate);
+        let is_pure_dup = ack.may_be_duplicate && advanced == 0 && !ack.options.has_sack();
         if self.on_ack_of_probe(ack.ack, dsack, is_pure_dup) {
             // RFC 8985 section 7.4.2: one loss, repaired by the probe.
             self.congestion.on_congestion(flight_before);
@@ -203,14 +203,17 @@ impl Sender {
         let phase_before = self.recovery.phase;
         let is_limited = self.una_before(advanced).is_before(self.limited_until);
         self.leave_recovery(ack, &delivery, advanced);
-        let (is_any_lost, look_again) = self.find_losses(ack, advanced, flight_before);
+        let reduced_before = self.recovery.reduced_at;
+        let detected = self.find_losses(ack, advanced, flight_before);
+        let is_timer_kept = self.may_keep_timer(ack.is_sack, advanced);
         match &mut self.recovery.phase {
             Phase::Recovery(prr) => {
                 let pipe = self.board.pipe().saturating_sub(self.recovery.dup_acks.saturating_mul(self.mss));
                 let count = prr.on_ack(delivered, pipe, self.congestion.ssthresh(), self.mss);
                 // RFC 6937 section 3: the first retransmission goes out at once; and so does the one that a partial
                 // acknowledgement asks for (RFC 6582 section 3.2 step 3).
-                let is_due = phase_before == Phase::Open || (!ack.is_sack && is_any_lost);
+                let is_new = phase_before == Phase::Open || self.recovery.reduced_at != reduced_before;
+                let is_due = is_new || (!ack.is_sack && detected.is_any_lost);
                 let count = if is_due { count.max(self.mss) } else { count };
                 self.congestion.set_cwnd(pipe.saturating_add(count));
             }
@@ -224,14 +227,16 @@ impl Sender {
                 rtt,
                 srtt: self.rtt.srtt(),
                 is_cwnd_limited: is_limited || phase_before != Phase::Open,
+                is_after_timeout: matches!(phase_before, Phase::Loss(_)),
             }),
         }
-        AckOutcome { advanced, is_news: delivery.octets > 0, look_again }
+        let is_news = delivery.octets > 0;
+        AckOutcome { advanced, is_news, is_timer_kept, look_again: detected.look_again }
     }
 
-    /// Moves `snd.una`, marks what was reported. Returns whether a duplicate was reported, what was delivered, and by
-    /// how much `snd.una` advanced.
-    fn deliver(&mut self, ack: &Ack<'_>) -> (bool, Delivery, u32) {
+    /// Moves `snd.una`, marks what was reported. Returns the duplicate that was reported, what was delivered, and by how
+    /// much `snd.una` advanced.
+    fn deliver(&mut self, ack: &Ack<'_>) -> (Option<SackBlock>, Delivery, u32) {
         let mut delivery = Delivery::default();
         let min_rtt = self.rtt.min().unwrap_or_default();
         let advanced = u32::try_from(ack.ack.distance_from(self.una)).unwrap_or_default();
@@ -258,11 +263,13 @@ impl Sender {
             }
         };
         let mut octets = self.board.acknowledge(ack.ack, &mut on_delivered);
-        let mut is_dsack = false;
+        delivery.highest = ack.ack;
+        let mut dsack = None;
         if ack.is_sack {
-            let (blocks, count) = sorted_reports(ack, self.nxt, &mut is_dsack);
+            let (blocks, count) = sorted_reports(ack, self.nxt, &mut dsack);
             for block in blocks.into_iter().take(count) {
                 octets += self.board.report(block, &mut on_delivered);
+                delivery.highest = delivery.highest.later(block.right);
             }
         }
         delivery.octets = octets;
@@ -273,18 +280,26 @@ impl Sender {
                 self.up = None;
             }
         }
-        (is_dsack, delivery, advanced)
+        (dsack, delivery, advanced)
     }
 
     /// RFC 6298 section 3 and RFC 7323 section 4: a sample that cannot be of the wrong transmission.
-    fn sample_rtt(&mut self, ack: &Ack<'_>, delivery: &Delivery, advanced: u32) -> Option<Duration> {
+    fn sample_rtt(
+        &mut self,
+        ack: &Ack<'_>,
+        delivery: &Delivery,
+        advanced: u32,
+        flight: u32,
+    ) -> Option<Duration> {
         let by_record = delivery.oldest.filter(|_| !delivery.is_any_resent).map(|at| ack.now.since(at));
         let by_echo = || {
             let (clock, (_, echo)) = ack.clock.zip(ack.options.timestamps)?;
             (advanced > 0 && !delivery.is_echo_ambiguous).then(|| clock.age(ack.now, echo)).flatten()
         };
         if let Some(sample) = by_record.or_else(by_echo) {
-            self.rtt.on_sample(sample, ack.rto);
+            // RFC 7323 appendix G: a flight gives about one sample for two segments.
+            let expected = flight.div_ceil(self.mss.saturating_mul(2).max(1));
+            self.rtt.on_sample(ack.now, sample, expected, ack.rto);
         }
         delivery.newest.filter(|_| !delivery.is_any_resent).map(|at| ack.now.since(at))
     }
@@ -304,6 +319,10 @@ impl Sender {
                 recovery.dup_acks = 0;
             }
             return advanced.saturating_sub(presumed).max(self.mss.min(advanced));
+        }
+        if matches!(recovery.phase, Phase::Loss(_)) {
+            // What a duplicate stands for was lost, as far as is known, and is not in the pipe.
+            return 0;
         }
         if ack.may_be_duplicate && flight > 0 && recovery.presumed_received(self.mss) < flight {
             recovery.dup_acks += 1;
@@ -334,15 +353,28 @@ impl Sender {
             && recovery.first_resent.zip(ack.options.timestamps).is_some_and(|(first, (_, echo))| {
                 ack.clock.is_some() && TimestampClock::is_before(echo, first)
             });
-        // RFC 5682 section 3, step 3: after the first, something arrives that was not sent again.
-        let is_frto =
-            recovery.wants_new_data() && delivery.is_any_original && self.una.is_before(recovery.recover);
+        let verdict = match recovery.phase {
+            Phase::Loss(frto) => frto.on_ack(&Answer {
+                una: self.una,
+                is_advance: advanced > 0,
+                is_duplicate: advanced == 0 && (ack.may_be_duplicate || delivery.octets > 0),
+                is_sack: ack.is_sack,
+                is_any_original: delivery.is_any_original,
+                highest: delivery.highest,
+                recover: recovery.recover,
+            }),
+            _ => Verdict::GoOn(Frto::Off),
+        };
         if advanced > 0 {
             // Only the first acceptable acknowledgement can tell.
             recovery.first_resent = None;
         }
-        if is_eifel || is_frto {
+        if is_eifel || verdict == Verdict::Spurious {
             recovery.phase = Phase::Open;
+            if recovery.is_timeout {
+                // RFC 5682 section 2.1 step 3b: losses after this are found as before the timeout.
+                (recovery.recover, recovery.is_timeout, recovery.dup_acks) = (self.una, false, 0);
+            }
             self.board.forget_losses();
             self.congestion.on_undo();
             self.rack.on_recovery_end();
@@ -357,32 +389,47 @@ impl Sender {
             self.rack.on_recovery_end();
             return;
         }
-        recovery.phase = match recovery.phase {
-            Phase::Loss(Frto::AwaitFirst) if advanced > 0 => {
-                Phase::Loss(Frto::AwaitSecond { is_new_sent: false })
+        if let (Phase::Loss(frto), Verdict::GoOn(next)) = (&mut recovery.phase, verdict) {
+            let has_waited = matches!(*frto, Frto::AwaitSecond { .. });
+            *frto = next;
+            if has_waited && next == Frto::Off && !ack.is_sack {
+                // RFC 5682 section 2.1 step 3a: two round trips have passed since the timeout. (With SACK what was
+                // reported makes the room.)
+                self.congestion.set_cwnd(self.congestion.cwnd().max(self.mss.saturating_mul(3)));
             }
-            Phase::Loss(Frto::AwaitFirst) if delivery.octets == 0 => recovery.phase,
-            Phase::Loss(_) => Phase::Loss(Frto::Off),
-            other => other,
-        };
+        }
+    }
+
+    /// RFC 6582 section 3.2 step 3: of the partial acknowledgements of a recovery only the first starts the timer anew.
+    /// Where so many segments are lost that one a round trip is too slow, the timer takes over.
+    fn may_keep_timer(&mut self, is_sack: bool, advanced: u32) -> bool {
+        let is_partial = !is_sack && advanced > 0 && matches!(self.recovery.phase, Phase::Recovery(_));
+        is_partial && std::mem::replace(&mut self.recovery.has_partial_ack, true)
     }
 
     fn una_before(&self, advanced: u32) -> SeqNumber {
         self.una - advanced
     }
 
-    /// Marks losses, and enters recovery with the first. Returns whether there were any, and when to look again.
-    fn find_losses(&mut self, ack: &Ack<'_>, advanced: u32, flight: u32) -> (bool, Option<Duration>) {
-        let (is_any_lost, look_again) = if ack.is_sack {
+    /// Marks losses, and enters recovery with the first.
+    fn find_losses(&mut self, ack: &Ack<'_>, advanced: u32, flight: u32) -> Detected {
+        let detected = if ack.is_sack {
             let context = self.rack_context(ack.now);
             self.rack.detect_loss(&mut self.board, &context)
         } else {
-            (self.find_loss_without_sack(advanced), None)
+            Detected { is_any_lost: self.find_loss_without_sack(advanced), ..Detected::default() }
         };
-        if is_any_lost {
-            self.enter_recovery(flight);
+        self.on_detected(ack.now, &detected, flight);
+        detected
+    }
+
+    /// What congestion control makes of losses.
+    fn on_detected(&mut self, now: Instant, detected: &Detected, flight: u32) {
+        if detected.is_any_lost && self.recovery.is_open() {
+            self.enter_recovery(now, flight);
+        } else if detected.is_retransmission_lost {
+            self.on_retransmission_lost(now, flight);
         }
-        (is_any_lost, look_again)
     }
 
     /// RFC 6582 section 3.2: three duplicates, and in recovery every partial acknowledgement, are one loss each.
@@ -408,25 +455,31 @@ impl Sender {
     pub(crate) fn on_reordering_timeout(&mut self, now: Instant) -> Option<Duration> {
         let flight = self.board.outstanding();
         let context = self.rack_context(now);
-        let (is_any_lost, look_again) = self.rack.detect_loss(&mut self.board, &context);
-        if is_any_lost {
-            self.enter_recovery(flight);
-            if let Phase::Recovery(_) = self.recovery.phase {
-                // What the losses took out of the pipe is not room to send: one segment at once, PRR decides the rest.
-                self.congestion.set_cwnd(self.in_flight().saturating_add(self.mss));
-            }
+        let detected = self.rack.detect_loss(&mut self.board, &context);
+        self.on_detected(now, &detected, flight);
+        if let Phase::Recovery(_) = self.recovery.phase
+            && detected.is_any_lost
+        {
+            // What the losses took out of the pipe is not room to send: one segment at once, PRR decides the rest.
+            self.congestion.set_cwnd(self.in_flight().saturating_add(self.mss));
         }
-        look_again
+        detected.look_again
     }
 
     /// RFC 6298 (5.4) to (5.6): the retransmission timer ran out; `is_repeated`: for the same segment as the last time.
     pub(crate) fn on_retransmission_timeout(&mut self, now: Instant, is_sack: bool, is_repeated: bool) {
         let flight = self.board.outstanding();
+        // RFC 2018 section 8 would have all reports forgotten here, lest the peer has thrown away what it reported. That
+        // is overly strong (RFC 6675 section 5.1, erratum 1610), where it is noticed by other means: `snd.una` never
+        // rests on what the peer still has.
         if self.board.first().is_some_and(|sent| sent.place == Place::Sacked) {
-            // RFC 2018 section 8: the peer has thrown away what it reported.
             self.board.forget_reports();
         }
         let is_first = !matches!(self.recovery.phase, Phase::Loss(_));
+        // RFC 5682 section 2.1 step 1; section 3.1 step 1, where fast recovery counts too.
+        let is_after_loss = self.una.is_before(self.recovery.recover);
+        let may_be_spurious = is_first && !(is_sack && is_after_loss);
+        let flight = self.flight_to_reduce(flight);
         if is_first || !is_repeated {
             // RFC 5681 section 3.1: not again for a segment that was sent again by this timer before.
             self.congestion.on_congestion(flight);
@@ -440,9 +493,11 @@ impl Sender {
                 self.board.change(index, Place::Lost);
             }
         }
-        self.recovery.phase = Phase::Loss(if is_first && is_sack { Frto::AwaitFirst } else { Frto::Off });
+        let frto = self.board.first().filter(|_| may_be_spurious).map(|first| first.end());
+        self.recovery.phase = Phase::Loss(frto.map_or(Frto::Off, |end| Frto::AwaitFirst { end }));
         self.recovery.recover = self.nxt;
         self.recovery.is_timeout = true;
+        self.recovery.reduced_at = now;
         self.recovery.is_first_due = true;
         self.recovery.dup_acks = 0;
         self.recovery.probe = None;
@@ -450,17 +505,44 @@ impl Sender {
         self.rtt.on_timeout();
     }
 
-    fn enter_recovery(&mut self, flight: u32) {
-        if !self.recovery.is_open() {
-            return;
-        }
-        self.recovery.phase = Phase::Recovery(Prr::new(flight));
-        self.recovery.recover = self.nxt;
-        self.recovery.is_timeout = false;
+    fn enter_recovery(&mut self, now: Instant, flight: u32) {
         self.recovery.first_resent = None;
         self.recovery.probe = None;
         // RFC 5681 section 3.2, step 2: what limited transmit has sent beyond the window does not count.
         self.congestion.on_congestion(flight.min(self.congestion.cwnd()));
+        self.begin_recovery(now, flight);
+    }
+
+    fn begin_recovery(&mut self, now: Instant, flight: u32) {
+        self.recovery.phase = Phase::Recovery(Prr::new(flight));
+        self.recovery.recover = self.nxt;
+        self.recovery.is_timeout = false;
+        self.recovery.has_partial_ack = false;
+        self.recovery.reduced_at = now;
+    }
+
+    /// RFC 5681 section 4.3: the loss of a retransmission is a second indication of congestion, and the window is lowered
+    /// twice. Of a window of retransmissions, once.
+    fn on_retransmission_lost(&mut self, now: Instant, flight: u32) {
+        let reduced = self.flight_to_reduce(flight);
+        self.congestion.on_congestion(reduced.min(self.congestion.cwnd()));
+        if let Phase::Recovery(_) = self.recovery.phase {
+            self.begin_recovery(now, flight);
+        } else {
+            self.congestion.set_cwnd(self.congestion.cwnd().min(self.congestion.ssthresh()));
+            self.recovery.reduced_at = now;
+        }
+    }
+
+    /// The flight that a reduction is reckoned from. In fast recovery the window that counts is the one that it leads
+    /// to: `cwnd` follows the pipe, and the flight is still that of before the first reduction.
+    fn flight_to_reduce(&mut self, flight: u32) -> u32 {
+        if let Phase::Recovery(_) = self.recovery.phase {
+            let target = self.congestion.ssthresh();
+            self.congestion.set_cwnd(target);
+            return flight.min(target);
+        }
+        flight
     }
 
     fn rack_context(&self, now: Instant) -> Context {
@@ -470,15 +552,16 @@ impl Sender {
             srtt: self.rtt.srtt().unwrap_or_default(),
             is_in_recovery: !self.recovery.is_open(),
             is_dup_thresh_reached: self.board.sacked_segments() >= DUP_THRESH,
+            reduced_at: self.recovery.reduced_at,
         }
     }
 }
 
-/// The plausible blocks in the order of the sequence numbers, and whether a duplicate was reported.
+/// The plausible blocks in the order of the sequence numbers, and the duplicate that was reported.
 ///
 /// In the option the newest comes first. Taken in that order, two blocks that one acknowledgement reports would look
 /// like reordering.
-fn sorted_reports(ack: &Ack<'_>, nxt: SeqNumber, is_dsack: &mut bool) -> ([SackBlock; 4], usize) {
+fn sorted_reports(ack: &Ack<'_>, nxt: SeqNumber, dsack: &mut Option<SackBlock>) -> ([SackBlock; 4], usize) {
     let nothing = SackBlock { left: ack.ack, right: ack.ack };
     let mut sorted = [nothing; 4];
     let mut count = 0;
@@ -486,7 +569,7 @@ fn sorted_reports(ack: &Ack<'_>, nxt: SeqNumber, is_dsack: &mut bool) -> ([SackB
     let mut is_first = true;
     while let Some(block) = blocks.next() {
         if std::mem::take(&mut is_first) && is_duplicate_report(block, blocks.peek().copied(), ack.ack) {
-            *is_dsack = true;
+            *dsack = Some(block);
             continue;
         }
         if let Some(slot) = sorted.get_mut(count).filter(|_| is_plausible(block, ack.ack, nxt)) {

@@ -4,8 +4,9 @@
 use core::time::Duration;
 
 use synfin_wire::SeqNumber;
+use synfin_wire::tcp::SackBlock;
 
-use super::Sender;
+use super::{Fin, Sender};
 use crate::time::Instant;
 
 /// TLP.max_ack_delay: how long the peer may delay the acknowledgement of a single segment.
@@ -42,11 +43,19 @@ impl Sender {
 
     /// RFC 8985 section 7.4.2: an acknowledgement may answer the probe. Returns whether it shows a loss that the
     /// probe itself has repaired: congestion control has to hear of it.
-    pub(crate) fn on_ack_of_probe(&mut self, ack: SeqNumber, is_dsack: bool, is_pure_dup: bool) -> bool {
+    pub(crate) fn on_ack_of_probe(
+        &mut self,
+        ack: SeqNumber,
+        dsack: Option<SackBlock>,
+        is_pure_dup: bool,
+    ) -> bool {
         let Some(probe) = self.recovery.probe else { return false };
         if ack.is_before(probe.end_seq) {
             return false;
         }
+        // The report of another duplicate says nothing of the probe. A FIN is in no report.
+        let text_end = if self.fin == Fin::Sent { self.nxt - 1 } else { self.nxt };
+        let is_dsack = dsack.is_some_and(|block| block.right == probe.end_seq.earlier(text_end));
         let is_answered = !probe.is_retrans || is_dsack || is_pure_dup || ack.is_after(probe.end_seq);
         if is_answered {
             self.recovery.probe = None;

@@ -20,6 +20,8 @@ pub(crate) struct Limits {
     pub(crate) segment_size: u32,
     /// Segments that may still be sent.
     pub(crate) segments: u32,
+    /// Octets that the peer's window comes in, where it is scaled.
+    pub(crate) window_step: u32,
     /// Whether to hold back short segments (Nagle).
     pub(crate) is_nagle: bool,
     /// Initial window in segments, to which an idle connection falls back.
@@ -65,13 +67,26 @@ impl Sender {
     fn next_lost(&mut self, now: Instant, limits: &Limits, timestamp: Option<u32>) -> Option<Next> {
         let index = self.board.first_lost()?;
         let sent = *self.board.at(index)?;
-        let in_window = u32::try_from(self.right_edge().distance_from(sent.seq)).unwrap_or_default();
+        let in_window = self.window_for_again(&sent, limits.window_step);
         let has_room = self.recovery.is_first_due || self.has_room(sent.len.min(limits.segment_size));
         if in_window == 0 || !has_room {
             return None;
         }
         self.recovery.is_first_due = false;
         Some(self.resend(now, index, in_window.min(limits.segment_size), timestamp))
+    }
+
+    /// Octets that the peer's window leaves for a segment that is sent again.
+    ///
+    /// RFC 7323 section 2.4: a scaled window can't say everything, and may seem to shrink where nothing was taken back.
+    /// What was within it goes again for the first time whatever it says now, and always if the edge is short by less
+    /// than its step.
+    fn window_for_again(&self, sent: &Sent, step: u32) -> u32 {
+        let beyond = u32::try_from(sent.end().distance_from(self.right_edge())).unwrap_or_default();
+        if self.wnd > 0 && step > 0 && (!sent.was_retransmitted || beyond < step) {
+            return sent.len;
+        }
+        u32::try_from(self.right_edge().distance_from(sent.seq)).unwrap_or_default()
     }
 
     /// Whether the congestion window has room for so many octets. One segment may always be in flight.
@@ -120,7 +135,8 @@ impl Sender {
         let unsent = self.unsent();
         let fin = u32::from(self.fin == Fin::Queued);
         if unsent + fin == 0 {
-            if self.in_flight() < self.congestion.cwnd() {
+            // What is lost and waits for the window is something to send.
+            if self.in_flight() < self.congestion.cwnd() && self.board.lost() == 0 {
                 self.congestion.rate.on_app_limited(self.in_flight());
             }
             return None;
@@ -161,6 +177,7 @@ impl Sender {
 
     /// RFC 5681 section 4.1.
     fn restart_after_idle(&mut self, now: Instant, limits: &Limits) {
+        self.congestion.on_quiet(now);
         if self.last_sent != Instant::ZERO && now.since(self.last_sent) > limits.rto {
             self.congestion.on_idle(limits.initial_window);
         }

@@ -40,7 +40,7 @@ impl<O: Observer> Connection<O> {
         let header = &segment.header;
         if let Some(sent_at) = self.syn_sent_at.known().filter(|_| self.attempts == 0) {
             // RFC 9293 MUST-18: Karn's rule holds for the SYN too.
-            self.snd.rtt.on_sample(now.since(sent_at), &self.config.rto);
+            self.snd.rtt.on_sample(now, now.since(sent_at), 1, &self.config.rto);
         }
         self.snd.una = self.snd.iss + 1;
         self.pending.is_syn = false;
@@ -88,10 +88,13 @@ impl<O: Observer> Connection<O> {
         if outcome.advanced > 0 {
             self.attempts = 0;
             self.stalled_since = now;
-            // RFC 6298 (5.3): the timer starts anew.
-            self.timers.stop(Timer::Retransmission);
+            if !outcome.is_timer_kept {
+                // RFC 6298 (5.3): the timer starts anew.
+                self.timers.stop(Timer::Retransmission);
+            }
             self.events.on_room();
-        } else if outcome.is_news {
+        }
+        if outcome.is_timer_kept || (outcome.advanced == 0 && outcome.is_news) {
             // RFC 6298 leaves a timer as it runs. But one that was backed off to a minute, while reports have measured
             // a round trip since, would keep the first segment waiting for that minute.
             let at = now + self.snd.rtt.rto(&self.config.rto);

@@ -43,7 +43,7 @@ impl<O: Observer> Connection<O> {
             self.snd.una = header.ack;
             if self.attempts == 0 {
                 // RFC 9293 MUST-18: no sample from a SYN that was sent twice.
-                self.snd.rtt.on_sample(now.since(self.syn_sent_at), &self.config.rto);
+                self.snd.rtt.on_sample(now, now.since(self.syn_sent_at), 1, &self.config.rto);
             }
             self.become_state(now, State::Established);
             self.on_established(now);
