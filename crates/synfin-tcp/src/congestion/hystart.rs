@@ -82,9 +82,7 @@ impl HyStart {
                 is_over = rounds >= CSS_ROUNDS;
             }
             self.window_end = Some(nxt);
-            if self.current_round_min_ns != u64::MAX {
-                self.last_round_min_ns = std::mem::replace(&mut self.current_round_min_ns, u64::MAX);
-            }
+            self.last_round_min_ns = std::mem::replace(&mut self.current_round_min_ns, u64::MAX);
             self.samples = 0;
         }
         if let Some(rtt) = rtt {
@@ -92,8 +90,9 @@ impl HyStart {
             self.samples = self.samples.saturating_add(1);
         }
         let (current, last) = (self.current_round_min_ns, self.last_round_min_ns);
-        if self.samples >= N_RTT_SAMPLE && current != u64::MAX && last != u64::MAX {
+        if self.samples >= N_RTT_SAMPLE {
             match self.phase {
+                Phase::SlowStart if last == u64::MAX => {}
                 Phase::SlowStart => {
                     let threshold = (last / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESH_NS, MAX_RTT_THRESH_NS);
                     if current >= last.saturating_add(threshold) {

@@ -5,6 +5,7 @@ mod prr;
 mod queue;
 mod rack;
 mod recovery;
+mod reports;
 mod scoreboard;
 mod tlp;
 mod transmit;
