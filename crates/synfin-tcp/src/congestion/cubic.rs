@@ -226,6 +226,17 @@ mod tests {
         (cubic, window, now)
     }
 
+    /// RFC 9438 section 4.2: however far the curve has run away, the window grows by half in a round trip, no more.
+    #[test]
+    fn half_as_much_again_in_a_round_trip() {
+        let (mut cubic, mut window, now) = one_second_in();
+        let (before, now) = (window.cwnd, now + Duration::from_secs(30));
+        for _ in 0..before / 1000 {
+            cubic.on_ack_in_avoidance(&mut window, &AckEvent { now, acked: 1000, ..AckEvent::default() });
+        }
+        assert!((before * 14 / 10..=before * 15 / 10).contains(&window.cwnd), "{before} {}", window.cwnd);
+    }
+
     /// RFC 9438 section 4.8: after a timeout the curve begins flat where slow start ends, and not on its way up to the old
     /// maximum: with K = 0, W_cubic(1) is 0.4 segments higher.
     #[test]

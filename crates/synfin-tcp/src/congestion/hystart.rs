@@ -148,6 +148,18 @@ mod tests {
         assert!(round(&mut hystart, 8, 50 * MS).1);
     }
 
+    /// RFC 9406 section 4.2: RttThresh is an eighth of the round trip, but no less than 4 ms and no more than 16 ms.
+    #[test]
+    fn the_threshold_has_bounds() {
+        for (base, stays, grows) in [(16, 19, 20), (80, 89, 90), (400, 415, 416)] {
+            for (rtt, growth) in [(stays, 10_000), (grows, 7 * 1000 + 3 * 250)] {
+                let mut hystart = HyStart::new();
+                round(&mut hystart, 1, base * MS);
+                assert_eq!(round(&mut hystart, 2, rtt * MS), (growth, false), "{base} ms, then {rtt} ms");
+            }
+        }
+    }
+
     /// RFC 9406 section 4.2: the round trip falls below the baseline again.
     #[test]
     fn a_passing_growth_resumes_slow_start() {

@@ -272,6 +272,102 @@ mod tests {
         }
     }
 
+    /// CUBIC in congestion avoidance at 70 segments of 1000 octets after a loss at 100, where a window is acknowledged
+    /// every 200 ms.
+    fn cubic_at_70() -> Controller {
+        let mut cubic = controller(Algorithm::Cubic);
+        cubic.set_cwnd(100_000);
+        cubic.on_congestion(100_000);
+        cubic.set_cwnd(70_000);
+        cubic
+    }
+
+    fn windows(controller: &mut Controller, from_ms: u64, count: u64) {
+        for i in 0..count {
+            let now = Instant::from_nanos((from_ms + 200 * i) * 1_000_000);
+            for _ in 0..controller.cwnd() / 1000 {
+                controller.on_ack(&AckEvent { now, ..ack(1000) });
+            }
+        }
+    }
+
+    /// RFC 9438 section 4.2: neither acknowledgements of less than a window nor silence move it up the curve: at 60 s it
+    /// would be far beyond the old maximum, and grow by half at once.
+    #[test]
+    fn cubic_waits_for_the_application() {
+        let minute = Instant::from_nanos(60_000_000_000);
+        for is_silent in [false, true] {
+            let mut cubic = cubic_at_70();
+            windows(&mut cubic, 0, 1);
+            if is_silent {
+                cubic.on_quiet(minute);
+            } else {
+                cubic.on_ack(&AckEvent { now: minute, is_cwnd_limited: false, ..ack(1000) });
+            }
+            windows(&mut cubic, 60_000, 1);
+            assert!(cubic.cwnd() < 75_000, "{}", cubic.cwnd());
+        }
+    }
+
+    /// After an idle time slow start leads back to the threshold, and the curve begins anew there: at 70 segments, not at
+    /// the 95 where it had been.
+    #[test]
+    fn cubic_begins_anew_after_an_idle_time() {
+        let mut cubic = cubic_at_70();
+        windows(&mut cubic, 0, 11);
+        assert!((90_000..100_000).contains(&cubic.cwnd()), "{}", cubic.cwnd());
+        cubic.on_idle(10);
+        assert_eq!(cubic.cwnd(), 10_000);
+        cubic.set_cwnd(70_000);
+        windows(&mut cubic, 2200, 1);
+        assert!(cubic.cwnd() < 75_000, "{}", cubic.cwnd());
+    }
+
+    /// RFC 9438 section 4.8: two seconds after slow start has ended the window has grown by 0.4 * 2^3 = 3.2 segments, or
+    /// by ten times 0.53 as Reno's would; the old curve would be at 96.
+    #[test]
+    fn cubic_forgets_the_old_maximum_after_a_timeout() {
+        let mut cubic = cubic_at_70();
+        cubic.on_timeout();
+        cubic.set_cwnd(70_000);
+        windows(&mut cubic, 0, 11);
+        assert!((75_000..77_000).contains(&cubic.cwnd()), "{}", cubic.cwnd());
+    }
+
+    /// RFC 6928 section 2, RFC 5681 section 4.1: both windows are bounded in octets.
+    #[test]
+    fn large_segments_are_no_reason_for_a_large_burst() {
+        for (mss, window) in [(536, 5360), (1460, 14_600), (2000, 14_600), (8960, 17_920)] {
+            let mut controller = controller(Algorithm::NewReno);
+            controller.on_established(mss, 10, false);
+            assert_eq!(controller.cwnd(), window);
+            controller.set_cwnd(1_000_000);
+            controller.on_idle(10);
+            assert_eq!(controller.cwnd(), window);
+        }
+    }
+
+    /// RFC 3465 section 2.3: what one acknowledgement is worth in slow start: two segments; all that it covers, where
+    /// pacing spreads what follows; one after a timeout. It ends at the threshold.
+    #[test]
+    fn a_large_acknowledgement_in_slow_start() {
+        for (pacing, growth) in [(false, 2000), (true, 8000)] {
+            let config = ConnectionConfig { pacing, hystart: false, ..ConnectionConfig::default() };
+            let mut controller = Controller::new(&config);
+            controller.on_established(1000, 10, false);
+            controller.on_ack(&ack(8000));
+            assert_eq!(controller.cwnd(), 10_000 + growth);
+            controller.on_congestion(40_000);
+            controller.on_timeout();
+            controller.on_ack(&AckEvent { is_after_timeout: true, ..ack(8000) });
+            assert_eq!(controller.cwnd(), 2000);
+            let threshold = controller.ssthresh();
+            controller.set_cwnd(threshold - 1500);
+            controller.on_ack(&ack(8000));
+            assert_eq!(controller.cwnd(), threshold);
+        }
+    }
+
     /// A window that nobody uses says nothing about the path.
     #[test]
     fn an_unused_window_does_not_grow() {

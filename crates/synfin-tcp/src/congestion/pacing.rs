@@ -78,4 +78,18 @@ mod tests {
         // 1000 octets a millisecond; ten leave at once.
         assert_eq!(now.since(start), Duration::from_millis(89));
     }
+
+    /// In slow start the window doubles in a round trip, and its segments leave twice as fast.
+    #[test]
+    fn in_slow_start_a_window_takes_half_a_round_trip() {
+        let mut pacer = Pacer::default();
+        let mut now = Instant::from_nanos(1_000_000_000);
+        let start = now;
+        for _ in 0..100 {
+            now = pacer.blocked_until(now).unwrap_or(now);
+            pacer.on_sent(now, 1000, 100_000, 1000, Some(Duration::from_millis(120)), true);
+        }
+        // 1000 octets in 0.6 ms; ten leave at once, and the last is not waited for.
+        assert_eq!(now.since(start), Duration::from_micros(89 * 600));
+    }
 }

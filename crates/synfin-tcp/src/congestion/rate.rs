@@ -143,6 +143,44 @@ mod tests {
         assert!(!last.is_app_limited);
     }
 
+    /// The time of sending begins with what was sent when the newest segment delivered so far was.
+    #[test]
+    fn sending_begins_at_the_last_delivery() {
+        let mut rate = RateEstimator::default();
+        let deliver = |rate: &mut RateEstimator, now, stamp, sent_at| {
+            let mut newest = None;
+            rate.on_delivered(at(now), &sent(stamp, at(sent_at)), &mut newest);
+            rate.sample(at(now), newest, None).unwrap()
+        };
+        let a = rate.on_sent(at(0), false);
+        let b = rate.on_sent(at(30), true);
+        deliver(&mut rate, 40, a, 0);
+        let c = rate.on_sent(at(40), true);
+        deliver(&mut rate, 70, b, 30);
+        let d = rate.on_sent(at(70), true);
+        deliver(&mut rate, 80, c, 40);
+        // d: sent at 70, 40 ms after b; acknowledged at 110, 40 ms after b.
+        let sample = deliver(&mut rate, 110, d, 70);
+        assert_eq!((sample.delivered, sample.interval_ns), (2000, 40_000_000));
+    }
+
+    /// Acknowledgements that were held up come together: data has not arrived faster than it was sent.
+    #[test]
+    fn held_up_acknowledgements_are_not_taken_for_a_rate() {
+        let mut rate = RateEstimator::default();
+        let a = rate.on_sent(at(0), false);
+        let b = rate.on_sent(at(100), true);
+        let mut newest = None;
+        rate.on_delivered(at(150), &sent(a, at(0)), &mut newest);
+        let c = rate.on_sent(at(150), true);
+        for (now, stamp, sent_at) in [(155, b, 100), (190, c, 150)] {
+            newest = None;
+            rate.on_delivered(at(now), &sent(stamp, at(sent_at)), &mut newest);
+        }
+        let sample = rate.sample(at(190), newest, None).unwrap();
+        assert_eq!((sample.delivered, sample.interval_ns), (2000, 150_000_000));
+    }
+
     /// Less than the shortest round trip is of what was sent before.
     #[test]
     fn no_sample_faster_than_the_path() {

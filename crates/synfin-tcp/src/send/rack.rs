@@ -252,8 +252,13 @@ mod tests {
         let last = *board.at(3).unwrap();
         rack.on_delivered(&last, at(100), 40 * MS, false);
         let context = Context { is_in_recovery: true, ..context(100) };
+        let mut again = board.clone();
         assert!(rack.detect_loss(&mut board, &context).is_retransmission_lost);
         assert_eq!(lost(&board), [0, 1, 2]);
+        // It was on its way when the window was reduced: that is of the same congestion.
+        let context = Context { reduced_at: at(60), ..context };
+        let detected = rack.detect_loss(&mut again, &context);
+        assert!(detected.is_any_lost && !detected.is_retransmission_lost);
     }
 
     /// RFC 8985 section 6.2 step 2: an acknowledgement faster than any round trip is of the first transmission.

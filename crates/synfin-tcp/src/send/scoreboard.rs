@@ -52,7 +52,7 @@ pub(crate) struct RateStamp {
 }
 
 /// The scoreboard. Empty, it holds no memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Scoreboard {
     records: VecDeque<Sent>,
     outstanding: u32,

@@ -6,7 +6,7 @@ use core::time::Duration;
 use synfin_wire::SeqNumber;
 use synfin_wire::tcp::SackBlock;
 
-use super::{Fin, Sender};
+use super::Sender;
 use crate::time::Instant;
 
 /// TLP.max_ack_delay: how long the peer may delay the acknowledgement of a single segment.
@@ -53,9 +53,8 @@ impl Sender {
         if ack.is_before(probe.end_seq) {
             return false;
         }
-        // The report of another duplicate says nothing of the probe. A FIN is in no report.
-        let text_end = if self.fin == Fin::Sent { self.nxt - 1 } else { self.nxt };
-        let is_dsack = dsack.is_some_and(|block| block.right == probe.end_seq.earlier(text_end));
+        // The report of another duplicate says nothing of the probe.
+        let is_dsack = dsack.is_some_and(|block| block.right == probe.end_seq);
         let is_answered = !probe.is_retrans || is_dsack || is_pure_dup || ack.is_after(probe.end_seq);
         if is_answered {
             self.recovery.probe = None;
