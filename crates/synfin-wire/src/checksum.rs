@@ -40,6 +40,13 @@ impl Sum {
         sum
     }
 
+    /// Adds a word of 32 bits, written in network byte order at an even place: before, between or behind what else is added,
+    /// for it does not matter which is added first (RFC 1071 section 2 (A)).
+    #[inline]
+    pub fn add_word(&mut self, word: u32) {
+        self.sum += u64::from(word.to_be());
+    }
+
     /// Adds bytes, taken as 16-bit numbers in network byte order; an odd last byte is padded with zero, unless more
     /// bytes follow.
     #[inline]
@@ -71,45 +78,85 @@ const LANES: usize = 16;
 /// Bytes that are added in one step.
 type Block = [u8; 4 * LANES];
 
-/// Blocks that are summed up at once: as many as leave the sum of all lanes below 2^32.
+/// Blocks that are summed up at once: as many as leave the sum of all lanes, and of what does not fill a block, below 2^32.
 const BLOCKS_MAX: usize = 1024;
-const _: () = assert!(BLOCKS_MAX * 2 * LANES * 0xffff <= u32::MAX as usize);
+const _: () = assert!((BLOCKS_MAX + 2) * 2 * LANES * 0xffff <= u32::MAX as usize);
 
 /// The sum of bytes that vector registers are worth while for, the widest ones that this processor has.
+#[inline(never)]
 fn sum_of_many(bytes: &[u8]) -> u64 {
-    let (blocks, rest) = bytes.as_chunks();
     let level = Level::new();
-    let sum_of = |blocks| u64::from(dispatch!(level, simd => sum_of_blocks(simd, blocks)));
-    blocks.chunks(BLOCKS_MAX).map(sum_of).sum::<u64>() + sum_of_few(rest)
+    let mut sum = 0;
+    let mut rest = bytes;
+    while let Some((part, behind)) = rest.split_at_checked(BLOCKS_MAX * size_of::<Block>()) {
+        sum += u64::from(dispatch!(level, simd => sum_of_blocks(simd, part)));
+        rest = behind;
+    }
+    sum + u64::from(dispatch!(level, simd => sum_of_blocks(simd, rest)))
 }
 
-/// The sum of at most [`BLOCKS_MAX`] blocks.
+/// What is left of a block when so many of its last bytes count: those from this place in it on.
+static TAILS: [u8; 2 * size_of::<Block>()] = {
+    let mut tails = [0; 2 * size_of::<Block>()];
+    let (_, ones) = tails.split_at_mut(size_of::<Block>());
+    let mut i = 0;
+    while i < ones.len() {
+        ones[i] = 0xff;
+        i += 1;
+    }
+    tails
+};
+
+/// The sum of at most [`BLOCKS_MAX`] blocks and a part of one.
 ///
 /// A lane sums up whole words, and beside them their upper halves. That the words overflow does no harm: what is left
 /// when the upper halves are taken away again is the sum of the lower ones. It takes one operation less than to sum up
 /// both halves apart.
 // Inlined, so that the version of the caller for each kind of processor has it in the instructions of that kind.
 #[inline(always)]
-fn sum_of_blocks<S: Simd>(simd: S, blocks: &[Block]) -> u32 {
+fn sum_of_blocks<S: Simd>(simd: S, bytes: &[u8]) -> u32 {
+    let (blocks, rest) = bytes.as_chunks::<{ size_of::<Block>() }>();
     let (mut words, mut upper) = (u32x16::splat(simd, 0), u32x16::splat(simd, 0));
     for block in blocks {
         let word = u32x16::from_bytes(u8x64::simd_from(simd, *block));
         words += word;
         upper += word >> 16;
     }
+    let (even, last) = rest.split_at(rest.len() & !1);
+    // The rest is read together with what comes before it, which counts for nothing; and an odd byte apart, so that what
+    // is read begins at an even place.
+    let tail = bytes.get(..bytes.len() - last.len()).and_then(<[u8]>::last_chunk::<{ size_of::<Block>() }>);
+    let counts = TAILS.get(even.len()..).and_then(<[u8]>::first_chunk::<{ size_of::<Block>() }>);
+    let few = match tail.zip(counts) {
+        Some((tail, counts)) => {
+            let word = u32x16::from_bytes(u8x64::simd_from(simd, *tail) & u8x64::simd_from(simd, *counts));
+            words += word;
+            upper += word >> 16;
+            0
+        }
+        None => fold(sum_of_few(even)),
+    };
     let lower = words - (upper << 16);
     (lower + upper).reduce_sum()
+        + u32::from(few)
+        + last.first().map_or(0, |last| u32::from(u16::from_ne_bytes([*last, 0])))
 }
 
 /// The sum of a few bytes.
 #[inline]
 fn sum_of_few(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
-    let mut sum = 0;
+    let mut sum = 0u64;
     for word in words {
-        sum += u64::from(u32::from_ne_bytes(*word));
+        let word = u64::from_ne_bytes(*word);
+        sum += (word >> 32) + (word & 0xffff_ffff);
     }
-    match *rest {
+    let mut last = rest;
+    if let Some((word, behind)) = last.split_first_chunk() {
+        sum += u64::from(u32::from_ne_bytes(*word));
+        last = behind;
+    }
+    match *last {
         [a, b, c] => sum + u64::from(u32::from_ne_bytes([a, b, c, 0])),
         [a, b] => sum + u64::from(u16::from_ne_bytes([a, b])),
         [a] => sum + u64::from(u16::from_ne_bytes([a, 0])),
@@ -118,12 +165,13 @@ fn sum_of_few(bytes: &[u8]) -> u64 {
 }
 
 /// Folds carries back in until 16 bits remain.
+#[inline]
 fn fold(sum: u64) -> u16 {
-    // Each step leaves at most one bit more than it says: 33, 18, 17, and 16 in the end.
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    ((sum >> 16) + (sum & 0xffff)) as u16
+    // An addition with its carry brought back in never carries again.
+    let (sum, carry) = (sum as u32).overflowing_add((sum >> 32) as u32);
+    let sum = sum + u32::from(carry);
+    let (sum, carry) = (sum as u16).overflowing_add((sum >> 16) as u16);
+    sum + u16::from(carry)
 }
 
 /// The checksum of `bytes` alone, as in an IPv4 header.
@@ -183,9 +231,8 @@ mod tests {
     #[test]
     fn processors_agree() {
         let bytes: Vec<u8> = (0..6400u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        let (blocks, _) = bytes.as_chunks();
-        let widest = dispatch!(Level::new(), simd => sum_of_blocks(simd, blocks));
-        let narrowest = dispatch!(Level::baseline(), simd => sum_of_blocks(simd, blocks));
+        let widest = dispatch!(Level::new(), simd => sum_of_blocks(simd, &bytes));
+        let narrowest = dispatch!(Level::baseline(), simd => sum_of_blocks(simd, &bytes));
         assert_eq!(widest, narrowest);
         assert_eq!(fold(widest.into()), fold(sum_of_few(&bytes)));
     }

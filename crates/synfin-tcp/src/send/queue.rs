@@ -1,5 +1,6 @@
 //! The send queue: what the user wrote, from `snd.una` on, by reference.
 
+use core::ops::Range;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -66,8 +67,9 @@ impl SendQueue {
 
     /// The range of `len` octets from `from` on.
     pub(crate) fn payload(&self, from: SeqNumber, len: u32) -> Payload<'_> {
-        let before = self.chunks.partition_point(|(seq, _)| seq.is_at_or_before(from));
-        Payload { queue: Some(self), from, len, first: before.saturating_sub(1) }
+        let first = self.chunks.partition_point(|(seq, _)| seq.is_at_or_before(from)).saturating_sub(1);
+        let offset = self.chunks.get(first).map_or(0, |(seq, _)| from.distance_from(*seq));
+        Payload { queue: Some(self), len, first, offset: usize::try_from(offset).unwrap_or_default() }
     }
 }
 
@@ -75,23 +77,26 @@ impl SendQueue {
 #[derive(Clone, Copy)]
 pub struct Payload<'a> {
     queue: Option<&'a SendQueue>,
-    from: SeqNumber,
     len: u32,
-    /// Index of the chunk that `from` lies in.
+    /// Index of the chunk that it begins in.
     first: usize,
+    /// Where in that chunk it begins.
+    offset: usize,
 }
 
 impl<'a> Payload<'a> {
     /// No text.
-    pub const EMPTY: Self = Self { queue: None, from: SeqNumber(0), len: 0, first: 0 };
+    pub const EMPTY: Self = Self { queue: None, len: 0, first: 0, offset: 0 };
 
     /// Octets.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> u32 {
         self.len
     }
 
     /// Whether there are none.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -103,48 +108,54 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub(crate) fn split_to(&mut self, len: u32) -> Self {
         let front = Self { len: len.min(self.len), ..*self };
-        self.from += front.len;
         self.len -= front.len;
-        let chunk = |index| self.queue.and_then(|queue| queue.chunks.get(index));
-        while chunk(self.first + 1).is_some_and(|(seq, _)| seq.is_at_or_before(self.from)) {
-            self.first += 1;
+        self.offset += front.len as usize;
+        while let Some(behind) = self.chunk().and_then(|chunk| self.offset.checked_sub(chunk.len())) {
+            (self.first, self.offset) = (self.first + 1, behind);
         }
         front
+    }
+
+    /// The chunk that it begins in.
+    #[inline]
+    fn chunk(&self) -> Option<&'a Bytes> {
+        self.queue?.chunks.get(self.first).map(|(_, chunk)| chunk)
     }
 
     /// The octets, chunk by chunk, as the user wrote them.
     #[inline]
     pub fn slices(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.ranges().map(|(chunk, from, to)| chunk.get(from..to).unwrap_or_default())
+        self.ranges().map(|(chunk, range)| chunk.get(range).unwrap_or_default())
     }
 
     /// As [`slices`](Self::slices), but chunks that outlive the burst: shared, not copied.
     #[inline]
     pub fn chunks(self) -> impl Iterator<Item = Bytes> + use<'a> {
-        self.ranges().map(|(chunk, from, to)| chunk.slice(from..to))
+        self.ranges().map(|(chunk, range)| chunk.slice(range))
     }
 
     /// The chunks, and which part of each.
     #[inline]
-    fn ranges(self) -> impl Iterator<Item = (&'a Bytes, usize, usize)> + use<'a> {
-        let end = self.from + self.len;
-        let chunks = self.queue.filter(|_| self.len > 0).map(|queue| &queue.chunks);
-        chunks
-            .into_iter()
-            .flat_map(move |chunks| chunks.range(self.first.min(chunks.len())..))
-            .map(move |(seq, chunk)| {
-                let offset = |at: SeqNumber| {
-                    usize::try_from(at.distance_from(*seq)).unwrap_or_default().min(chunk.len())
-                };
-                (chunk, offset(self.from), offset(end))
-            })
-            .take_while(|(_, from, to)| from < to)
+    fn ranges(mut self) -> impl Iterator<Item = (&'a Bytes, Range<usize>)> + use<'a> {
+        core::iter::from_fn(move || {
+            if self.len == 0 {
+                return None;
+            }
+            let chunk = self.chunk()?;
+            let rest = chunk.len().checked_sub(self.offset)?;
+            let from = self.offset;
+            let taken = rest.min(self.len as usize);
+            // It is at most the length.
+            self.len -= taken as u32;
+            (self.first, self.offset) = (self.first + 1, 0);
+            Some((chunk, from..from + taken))
+        })
     }
 }
 
 impl core::fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} octets from {}", self.len, self.from)
+        write!(f, "{} octets", self.len)
     }
 }
 
