@@ -97,14 +97,11 @@ fn sum_of_many(bytes: &[u8]) -> u64 {
 
 /// What is left of a block when so many of its last bytes count: those from this place in it on.
 static TAILS: [u8; 2 * size_of::<Block>()] = {
-    let mut tails = [0; 2 * size_of::<Block>()];
-    let (_, ones) = tails.split_at_mut(size_of::<Block>());
-    let mut i = 0;
-    while i < ones.len() {
-        ones[i] = 0xff;
-        i += 1;
+    let tails = [[0; size_of::<Block>()], [0xff; size_of::<Block>()]];
+    match tails.as_flattened().first_chunk() {
+        Some(tails) => *tails,
+        None => unreachable!(),
     }
-    tails
 };
 
 /// The sum of at most [`BLOCKS_MAX`] blocks and a part of one.
