@@ -67,9 +67,14 @@ impl SendQueue {
 
     /// The range of `len` octets from `from` on.
     pub(crate) fn payload(&self, from: SeqNumber, len: u32) -> Payload<'_> {
-        let first = self.chunks.partition_point(|(seq, _)| seq.is_at_or_before(from)).saturating_sub(1);
-        let offset = self.chunks.get(first).map_or(0, |(seq, _)| from.distance_from(*seq));
-        Payload { queue: Some(self), len, first, offset: usize::try_from(offset).unwrap_or_default() }
+        let index = self.chunks.partition_point(|(seq, _)| seq.is_at_or_before(from)).saturating_sub(1);
+        match self.chunks.get(index) {
+            Some((seq, chunk)) => {
+                let offset = usize::try_from(from.distance_from(*seq)).unwrap_or_default();
+                Payload { queue: Some(self), len, index, chunk, offset }
+            }
+            None => Payload::EMPTY,
+        }
     }
 }
 
@@ -78,15 +83,18 @@ impl SendQueue {
 pub struct Payload<'a> {
     queue: Option<&'a SendQueue>,
     len: u32,
-    /// Index of the chunk that it begins in.
-    first: usize,
+    /// The chunk that it begins in, and its index.
+    chunk: &'a Bytes,
+    index: usize,
     /// Where in that chunk it begins.
     offset: usize,
 }
 
+static NOTHING: Bytes = Bytes::new();
+
 impl<'a> Payload<'a> {
     /// No text.
-    pub const EMPTY: Self = Self { queue: None, len: 0, first: 0, offset: 0 };
+    pub const EMPTY: Self = Self { queue: None, len: 0, chunk: &NOTHING, index: 0, offset: 0 };
 
     /// Octets.
     #[inline]
@@ -110,16 +118,18 @@ impl<'a> Payload<'a> {
         let front = Self { len: len.min(self.len), ..*self };
         self.len -= front.len;
         self.offset += front.len as usize;
-        while let Some(behind) = self.chunk().and_then(|chunk| self.offset.checked_sub(chunk.len())) {
-            (self.first, self.offset) = (self.first + 1, behind);
+        while self.len > 0
+            && let Some(behind) = self.offset.checked_sub(self.chunk.len())
+        {
+            let Some(next) = self.chunk_behind() else { break };
+            (self.chunk, self.index, self.offset) = (next, self.index + 1, behind);
         }
         front
     }
 
-    /// The chunk that it begins in.
-    #[inline]
-    fn chunk(&self) -> Option<&'a Bytes> {
-        self.queue?.chunks.get(self.first).map(|(_, chunk)| chunk)
+    /// The chunk behind the one that it begins in.
+    fn chunk_behind(&self) -> Option<&'a Bytes> {
+        self.queue?.chunks.get(self.index + 1).map(|(_, chunk)| chunk)
     }
 
     /// The octets, chunk by chunk, as the user wrote them.
@@ -141,14 +151,9 @@ impl<'a> Payload<'a> {
             if self.len == 0 {
                 return None;
             }
-            let chunk = self.chunk()?;
-            let rest = chunk.len().checked_sub(self.offset)?;
-            let from = self.offset;
-            let taken = rest.min(self.len as usize);
-            // It is at most the length.
-            self.len -= taken as u32;
-            (self.first, self.offset) = (self.first + 1, 0);
-            Some((chunk, from..from + taken))
+            let (chunk, from) = (self.chunk, self.offset);
+            let taken = self.split_to(u32::try_from(chunk.len().checked_sub(from)?).unwrap_or(u32::MAX));
+            Some((chunk, from..from + taken.len as usize))
         })
     }
 }
