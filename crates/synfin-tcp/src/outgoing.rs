@@ -120,13 +120,16 @@ impl Outgoing<'_> {
         let head = HEADER_LEN + self.burst.options.padded().len();
         let len = head + self.payload.len() as usize;
         let (head, text) = buffer.get_mut(..len)?.split_at_mut_checked(head)?;
-        let mut rest = &mut *text;
+        let (mut rest, mut sum) = (text, self.pseudo_header);
         for octets in self.payload.slices() {
             let (to, behind) = rest.split_at_mut_checked(octets.len())?;
-            to.copy_from_slice(octets);
+            match checksum {
+                Checksum::Check => sum.add_copied(to, octets),
+                Checksum::Trusted => to.copy_from_slice(octets),
+            }
             rest = behind;
         }
-        self.header_with(checksum, [&*text]).emit(&self.burst.options, head)?;
+        self.header_with(checksum, sum).emit(&self.burst.options, head)?;
         Some(len)
     }
 
@@ -135,17 +138,19 @@ impl Outgoing<'_> {
     #[inline]
     #[must_use]
     pub fn emit_head(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
-        self.header_with(checksum, self.payload.slices()).emit(&self.burst.options, buffer)
+        let mut sum = self.pseudo_header;
+        if checksum == Checksum::Check {
+            self.payload.slices().for_each(|octets| sum.add_bytes(octets));
+        }
+        self.header_with(checksum, sum).emit(&self.burst.options, buffer)
     }
 
-    /// The header, with its checksum if somebody is to check it.
+    /// The header, with its checksum if somebody is to check it. `sum` is that of the pseudo-header and the text.
     #[inline]
-    fn header_with<'b>(&self, checksum: Checksum, text: impl IntoIterator<Item = &'b [u8]>) -> Header {
+    fn header_with(&self, checksum: Checksum, sum: Sum) -> Header {
         match checksum {
             Checksum::Trusted => self.header,
             Checksum::Check => {
-                let mut sum = self.pseudo_header;
-                text.into_iter().for_each(|octets| sum.add_bytes(octets));
                 let checksum = self.header.checksum_with(&self.burst.options, sum, self.payload.len());
                 Header { checksum, ..self.header }
             }

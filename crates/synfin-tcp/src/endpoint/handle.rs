@@ -44,12 +44,6 @@ impl<O: Observer + Clone> Endpoint<O> {
             Some(Slot::Connection(key)) => self.handle_connection(now, key, segment),
             Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, segment),
             Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, segment),
-            // RFC 9293 MUST-57: silently discarded; MUST-63: so is a SYN from an address that is none. Whoever is behind a
-            // tuple has addresses of hosts.
-            None if !is_unicast(source) || !is_unicast(destination) => {
-                self.counters.not_unicast += 1;
-                Handled::Dropped
-            }
             None => {
                 let local = SocketAddr::new(destination, local_port);
                 let remote = SocketAddr::new(source, remote_port);
@@ -102,6 +96,12 @@ impl<O: Observer + Clone> Endpoint<O> {
         remote: SocketAddr,
         segment: &mut Incoming,
     ) -> Handled {
+        // RFC 9293 MUST-57: silently discarded; MUST-63: so is a SYN from an address that is none. Whoever is behind a
+        // tuple has addresses of hosts.
+        if !is_unicast(local.ip()) || !is_unicast(remote.ip()) {
+            self.counters.not_unicast += 1;
+            return Handled::Dropped;
+        }
         if let Some(listener) = self.listener_for(local) {
             return self.handle_listen(now, listener, local, remote, segment);
         }
