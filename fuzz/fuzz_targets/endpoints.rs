@@ -259,8 +259,11 @@ impl World {
     }
 
     fn hand_over(&mut self, to: usize, bytes: &Bytes, ecn: Ecn) {
-        let Ok(incoming) = Incoming::parse(bytes.clone(), IPS[1 - to], IPS[to], ecn, Checksum::Check) else { return };
-        let handled = self.hosts[to].endpoint.handle(self.now, IPS[1 - to], IPS[to], incoming);
+        let Ok(mut incoming) = Incoming::parse(bytes.clone(), IPS[1 - to], IPS[to], ecn, Checksum::Check)
+        else {
+            return;
+        };
+        let handled = self.hosts[to].endpoint.handle(self.now, IPS[1 - to], IPS[to], &mut incoming);
         if let Handled::Accepted(_) = handled {
             self.begun += 1;
         }

@@ -1,11 +1,11 @@
 //! The devices under synfin-tcp, with as much of IP as smoltcp has.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use bytes::{Bytes, BytesMut};
 use synfin_tcp::{Checksum, Ecn, Incoming, Outgoing};
-use synfin_wire::checksum::checksum;
+use synfin_wire::checksum::{Sum, checksum};
 
 /// Bytes of an IPv4 header without options.
 const IP_HEADER: usize = 20;
@@ -30,13 +30,13 @@ pub trait Device: Default {
         ttl: u8,
         checksum: Checksum,
     );
-    /// Hands on the segment of a packet for `ip`, and where it is from, if it is undamaged.
+    /// Reads the segment of a packet for `ip`, and says where it is from, if it is undamaged.
     fn receive(
         packet: &mut Self::Packet,
         ip: Ipv4Addr,
         checksum: Checksum,
-        take: impl FnMut(IpAddr, Incoming),
-    );
+        segment: &mut Incoming,
+    ) -> Option<Ipv4Addr>;
 }
 
 /// A device that gathers a packet from where its pieces lie, as those do that take several buffers for one packet, and
@@ -78,17 +78,16 @@ impl Device for Gathering {
         packet: &mut Pieces,
         ip: Ipv4Addr,
         checksum: Checksum,
-        mut take: impl FnMut(IpAddr, Incoming),
-    ) {
+        segment: &mut Incoming,
+    ) -> Option<Ipv4Addr> {
         let text = std::mem::take(&mut packet.text);
-        let Some((source, len)) = read_ip_header(&packet.head, ip) else { return };
+        let (source, len) = read_ip_header(&packet.head, ip)?;
         if len != packet.head_len + text.len() {
-            return;
+            return None;
         }
         let head = &packet.head[IP_HEADER..packet.head_len];
-        if let Ok(incoming) = Incoming::from_parts(head, text, source, ip.into(), Ecn::NotEct, checksum) {
-            take(source, incoming);
-        }
+        segment.read_parts(head, text, source.into(), ip.into(), Ecn::NotEct, checksum).ok()?;
+        Some(source)
     }
 }
 
@@ -160,17 +159,21 @@ impl Device for OnePiece {
         *packet = self.current.split_to(IP_HEADER + len).freeze();
     }
 
-    fn receive(packet: &mut Bytes, ip: Ipv4Addr, checksum: Checksum, mut take: impl FnMut(IpAddr, Incoming)) {
+    fn receive(
+        packet: &mut Bytes,
+        ip: Ipv4Addr,
+        checksum: Checksum,
+        segment: &mut Incoming,
+    ) -> Option<Ipv4Addr> {
         let mut packet = std::mem::take(packet);
-        let Some((source, len)) = read_ip_header(&packet, ip) else { return };
+        let (source, len) = read_ip_header(&packet, ip)?;
         if len > packet.len() {
-            return;
+            return None;
         }
         packet.truncate(len);
         bytes::Buf::advance(&mut packet, IP_HEADER);
-        if let Ok(incoming) = Incoming::parse(packet, source, ip.into(), Ecn::NotEct, checksum) {
-            take(source, incoming);
-        }
+        segment.read(packet, source.into(), ip.into(), Ecn::NotEct, checksum).ok()?;
+        Some(source)
     }
 }
 
@@ -193,31 +196,36 @@ impl Device for Offload {
         self.0.send(packet, segment, addresses, ttl, checksum);
     }
 
-    fn receive(packet: &mut Bytes, ip: Ipv4Addr, checksum: Checksum, take: impl FnMut(IpAddr, Incoming)) {
-        OnePiece::receive(packet, ip, checksum, take);
+    fn receive(
+        packet: &mut Bytes,
+        ip: Ipv4Addr,
+        checksum: Checksum,
+        segment: &mut Incoming,
+    ) -> Option<Ipv4Addr> {
+        OnePiece::receive(packet, ip, checksum, segment)
     }
 }
 
 /// Writes an IPv4 header for `len` bytes behind it.
 fn write_ip_header(packet: &mut [u8], (source, destination): (Ipv4Addr, Ipv4Addr), ttl: u8, len: usize) {
     let total = u32::try_from(IP_HEADER + len).expect("it fits into a packet");
-    // Word by word, as it is summed up.
-    let words = [
+    let mut words = [
         0x4500_0000 | total,
         0x4000,
         u32::from(ttl) << 24 | 6 << 16,
         source.to_bits(),
         destination.to_bits(),
     ];
-    for (to, word) in packet.chunks_exact_mut(4).zip(words) {
-        to.copy_from_slice(&word.to_be_bytes());
+    let mut sum = Sum::new();
+    words.into_iter().for_each(|word| sum.add_word(word));
+    words[2] |= u32::from(sum.finish());
+    for (to, word) in packet.as_chunks_mut().0.iter_mut().zip(words) {
+        *to = word.to_be_bytes();
     }
-    let sum = checksum(&packet[..IP_HEADER]);
-    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// Source and length of a packet for `ip`, if its header is undamaged.
-fn read_ip_header(packet: &[u8], ip: Ipv4Addr) -> Option<(IpAddr, usize)> {
+fn read_ip_header(packet: &[u8], ip: Ipv4Addr) -> Option<(Ipv4Addr, usize)> {
     let header: &[u8; IP_HEADER] = packet.first_chunk()?;
     let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let address = |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
@@ -226,5 +234,5 @@ fn read_ip_header(packet: &[u8], ip: Ipv4Addr) -> Option<(IpAddr, usize)> {
         && total >= IP_HEADER
         && checksum(header) == 0
         && address(16) == ip;
-    is_ours.then(|| (address(12).into(), total))
+    is_ours.then(|| (address(12), total))
 }

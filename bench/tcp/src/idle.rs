@@ -65,7 +65,7 @@ fn ours(count: u32) {
     let start = processor_time();
     for &index in &picked {
         let peer = &peers[index];
-        endpoint.handle(Instant::from_nanos(now), peer.ip.into(), SERVER.into(), peer.ack());
+        endpoint.handle(Instant::from_nanos(now), peer.ip.into(), SERVER.into(), &mut peer.ack());
         endpoint.poll_transmit(Instant::from_nanos(now), u32::MAX, &mut |_: &Burst<'_>| {});
     }
     let segment = (processor_time() - start) * 1e9 / SEGMENTS as f64;
@@ -119,7 +119,7 @@ fn records() {
     let (mut half_open, _) = endpoint();
     for number in 0..count {
         let peer = Peer::new(number);
-        half_open.handle(now, peer.ip.into(), SERVER.into(), peer.syn());
+        half_open.handle(now, peer.ip.into(), SERVER.into(), &mut peer.syn());
         half_open.poll_transmit(now, u32::MAX, &mut ignore);
     }
     assert_eq!(half_open.states().count(), count as usize);
@@ -134,7 +134,7 @@ fn records() {
         closed.close(now, id);
         closed.poll_transmit(now, u32::MAX, &mut ignore);
         peer.server_nxt += 1;
-        closed.handle(now, peer.ip.into(), SERVER.into(), peer.fin());
+        closed.handle(now, peer.ip.into(), SERVER.into(), &mut peer.fin());
         closed.poll_transmit(now, u32::MAX, &mut ignore);
         while closed.poll_event().is_some() {}
     }
@@ -200,10 +200,10 @@ impl Peer {
 fn open(endpoint: &mut Endpoint<NoObserver>, now: Instant, number: u32) -> Peer {
     let mut peer = Peer::new(number);
     let (source, destination): (IpAddr, IpAddr) = (peer.ip.into(), SERVER.into());
-    endpoint.handle(now, source, destination, peer.syn());
+    endpoint.handle(now, source, destination, &mut peer.syn());
     endpoint.poll_transmit(now, u32::MAX, &mut |burst: &Burst<'_>| peer.server_nxt = burst.header.seq + 1);
     peer.nxt += 1;
-    endpoint.handle(now, source, destination, peer.ack());
+    endpoint.handle(now, source, destination, &mut peer.ack());
     endpoint.poll_transmit(now, u32::MAX, &mut |_: &Burst<'_>| {});
     peer
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use synfin_tcp::{
-    Algorithm, Burst, Checksum, Config, ConnectionConfig, ConnectionId, Endpoint, Instant, ListenerId,
-    NoObserver, Outgoing, ReadOutcome,
+    Algorithm, Burst, Checksum, Config, ConnectionConfig, ConnectionId, Endpoint, Incoming, Instant,
+    ListenerId, NoObserver, Outgoing, ReadOutcome,
 };
 
 use crate::device::Device;
@@ -21,6 +21,8 @@ pub struct Ours<D> {
     ip: Ipv4Addr,
     device: D,
     checksum: Checksum,
+    /// Where segments are read.
+    segment: Incoming,
     listener: Option<ListenerId>,
     connection: Option<ConnectionId>,
     is_writable: bool,
@@ -50,6 +52,7 @@ impl<D: Device> Ours<D> {
             ip,
             device: D::default(),
             checksum: if setup.has_checksums { Checksum::Check } else { Checksum::Trusted },
+            segment: Incoming::default(),
             listener: None,
             connection: None,
             is_writable: true,
@@ -79,9 +82,9 @@ impl<D: Device> Host for Ours<D> {
         let now = Instant::from_nanos(now);
         let destination = IpAddr::V4(self.ip);
         for packet in packets.iter_mut() {
-            D::receive(packet, self.ip, self.checksum, |source, incoming| {
-                self.endpoint.handle(now, source, destination, incoming);
-            });
+            if let Some(source) = D::receive(packet, self.ip, self.checksum, &mut self.segment) {
+                self.endpoint.handle(now, source.into(), destination, &mut self.segment);
+            }
         }
         packets.clear();
     }

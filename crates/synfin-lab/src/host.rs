@@ -99,8 +99,8 @@ impl Host {
         let Some(bytes) = bytes else { return false };
         let ecn = ip::ecn(header.traffic_class);
         match Incoming::parse(bytes, header.source, header.destination, ecn, Checksum::Check) {
-            Ok(incoming) => {
-                self.endpoint.handle(now, header.source, header.destination, incoming);
+            Ok(mut incoming) => {
+                self.endpoint.handle(now, header.source, header.destination, &mut incoming);
                 true
             }
             Err(_) => false,

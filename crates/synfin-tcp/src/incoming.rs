@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use bytes::{Buf, Bytes};
 use synfin_wire::SeqNumber;
-use synfin_wire::tcp::{Header, SackBlock, Segment, SegmentError, TcpOption};
+use synfin_wire::tcp::{Header, Options, SackBlock, Segment, SegmentError, TcpOption};
 
 /// Explicit congestion notification in the IP header (RFC 3168 section 5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -30,7 +30,10 @@ pub enum Checksum {
 }
 
 /// A segment that has arrived.
-#[derive(Clone, Debug)]
+///
+/// Whoever takes in many segments reads them into the same place one after the other, with [`read`](Self::read) or
+/// [`read_parts`](Self::read_parts): moving a value of this size from where it was made costs as much as making it.
+#[derive(Clone, Default, Debug)]
 pub struct Incoming {
     /// The fixed header.
     pub header: Header,
@@ -73,46 +76,64 @@ pub enum IncomingError {
 }
 
 impl Incoming {
-    /// Reads a whole segment, from its source port to its last octet. The payload is what is left of `bytes`: nothing
-    /// is copied, nor counted.
+    /// A whole segment, as [`read`](Self::read) reads it.
     ///
     /// # Errors
     /// When the bytes are no segment, or their checksum is wrong.
-    // Inlined: 140 bytes are otherwise made in one place, to be copied to the next.
-    #[inline(always)]
     pub fn parse(
-        mut bytes: Bytes,
+        bytes: Bytes,
         source: IpAddr,
         destination: IpAddr,
         ecn: Ecn,
         checksum: Checksum,
     ) -> Result<Self, IncomingError> {
+        let mut segment = Self::default();
+        segment.read(bytes, source, destination, ecn, checksum)?;
+        Ok(segment)
+    }
+
+    /// Reads a whole segment, from its source port to its last octet, in place of the one that was here. The payload is
+    /// what is left of `bytes`: nothing is copied, nor counted.
+    ///
+    /// # Errors
+    /// When the bytes are no segment, or their checksum is wrong; then what was here stays.
+    #[inline]
+    pub fn read(
+        &mut self,
+        mut bytes: Bytes,
+        source: IpAddr,
+        destination: IpAddr,
+        ecn: Ecn,
+        checksum: Checksum,
+    ) -> Result<(), IncomingError> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let segment = Segment::parse(&bytes, len)?;
         // RFC 9293 MUST-3: the receiver checks the checksum.
         if checksum == Checksum::Check && segment.has_valid_checksum(source, destination) != Some(true) {
             return Err(IncomingError::Checksum);
         }
-        let (header, options) = (segment.header, KnownOptions::read(&segment));
         let head = bytes.len() - segment.payload.len();
+        (self.header, self.ecn) = (segment.header, ecn);
+        self.options.read(&segment.options);
         bytes.advance(head);
-        Ok(Self { header, options, payload: bytes, ecn })
+        self.payload = bytes;
+        Ok(())
     }
 
-    /// As [`parse`](Self::parse), from a device that puts header with options, and text, into memory of their own.
+    /// As [`read`](Self::read), from a device that puts header with options, and text, into memory of their own.
     ///
     /// # Errors
-    /// When the bytes are no segment, or their checksum is wrong.
-    // Inlined: see above.
-    #[inline(always)]
-    pub fn from_parts(
+    /// When the bytes are no segment, or their checksum is wrong; then what was here stays.
+    #[inline]
+    pub fn read_parts(
+        &mut self,
         head: &[u8],
         text: Bytes,
         source: IpAddr,
         destination: IpAddr,
         ecn: Ecn,
         checksum: Checksum,
-    ) -> Result<Self, IncomingError> {
+    ) -> Result<(), IncomingError> {
         let len = head.len().saturating_add(text.len());
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         let segment = Segment::parse(head, len)?;
@@ -122,7 +143,10 @@ impl Incoming {
         if checksum == Checksum::Check && !segment.is_intact_with(&text, source, destination) {
             return Err(IncomingError::Checksum);
         }
-        Ok(Self { header: segment.header, options: KnownOptions::read(&segment), payload: text, ecn })
+        (self.header, self.ecn) = (segment.header, ecn);
+        self.options.read(&segment.options);
+        self.payload = text;
+        Ok(())
     }
 
     /// `seg.seq`.
@@ -147,28 +171,28 @@ impl KnownOptions {
     // RFC 9293 MUST-4, MUST-5, MUST-6, MUST-7, MUST-64, MUST-68: options in any segment and at any octet, unknown ones
     // ignored by their length, and a length that cannot be true harms nobody.
     #[inline]
-    #[must_use]
-    pub fn read(segment: &Segment<'_>) -> Self {
-        if segment.options.is_empty() { Self::default() } else { Self::read_list(segment) }
+    fn read(&mut self, options: &Options<'_>) {
+        *self = Self::default();
+        if !options.is_empty() {
+            self.read_list(options);
+        }
     }
 
-    fn read_list(segment: &Segment<'_>) -> Self {
-        let mut known = Self::default();
-        for option in segment.options.iter().map_while(Result::ok) {
+    fn read_list(&mut self, options: &Options<'_>) {
+        for option in options.iter().map_while(Result::ok) {
             match option {
-                TcpOption::MaximumSegmentSize(mss) => known.mss = Some(mss),
-                TcpOption::WindowScale(shift) => known.window_scale = Some(shift),
-                TcpOption::SackPermitted => known.sack_permitted = true,
-                TcpOption::Timestamps { value, echo_reply } => known.timestamps = Some((value, echo_reply)),
+                TcpOption::MaximumSegmentSize(mss) => self.mss = Some(mss),
+                TcpOption::WindowScale(shift) => self.window_scale = Some(shift),
+                TcpOption::SackPermitted => self.sack_permitted = true,
+                TcpOption::Timestamps { value, echo_reply } => self.timestamps = Some((value, echo_reply)),
                 TcpOption::Sack(blocks) => {
-                    for (to, block) in known.sack.iter_mut().zip(blocks.iter()) {
+                    for (to, block) in self.sack.iter_mut().zip(blocks.iter()) {
                         *to = Some(block);
                     }
                 }
                 _ => {}
             }
         }
-        known
     }
 
     /// The SACK blocks in the order of the option.

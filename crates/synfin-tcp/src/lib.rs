@@ -27,8 +27,8 @@
 //!     let mut device = |burst: &Burst<'_>| sent.extend(burst.segments().map(|s| s.to_bytes()));
 //!     from.0.poll_transmit(now, u32::MAX, &mut device);
 //!     for bytes in sent {
-//!         let segment = Incoming::parse(bytes, from.1, to.1, Ecn::NotEct, Checksum::Check).unwrap();
-//!         to.0.handle(now, from.1, to.1, segment);
+//!         let mut segment = Incoming::parse(bytes, from.1, to.1, Ecn::NotEct, Checksum::Check).unwrap();
+//!         to.0.handle(now, from.1, to.1, &mut segment);
 //!     }
 //! }
 //!

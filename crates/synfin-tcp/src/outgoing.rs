@@ -7,6 +7,7 @@
 use core::net::SocketAddr;
 
 use bytes::Bytes;
+use synfin_wire::checksum::Sum;
 use synfin_wire::tcp::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, OptionsBuf};
 
 use crate::incoming::{Checksum, Ecn};
@@ -56,6 +57,8 @@ pub struct Outgoing<'a> {
     pub payload: Payload<'a>,
     /// The burst that it is of: where from, where to, options and the IP header are the same for all of it.
     pub burst: &'a Burst<'a>,
+    /// The sum of its pseudo-header, but for the length.
+    pseudo_header: Sum,
 }
 
 impl<'a> Burst<'a> {
@@ -70,15 +73,16 @@ impl<'a> Burst<'a> {
     #[inline]
     #[must_use]
     pub fn whole(&self) -> Outgoing<'_> {
-        Outgoing { header: self.header, payload: self.payload, burst: self }
+        self.segment(self.header, self.payload, self.pseudo_header())
     }
 
     /// The segments, one by one.
     #[inline]
     pub fn segments(&self) -> impl Iterator<Item = Outgoing<'_>> {
         let (count, mut header, mut rest) = (self.segment_count(), self.header, self.payload);
+        let pseudo_header = self.pseudo_header();
         (0..count).map(move |i| {
-            let mut segment = Outgoing { header, payload: rest.split_to(self.segment_size), burst: self };
+            let mut segment = self.segment(header, rest.split_to(self.segment_size), pseudo_header);
             if i + 1 < count {
                 segment.header.flags = header.flags.without(Flags::PSH | Flags::FIN);
             }
@@ -86,6 +90,16 @@ impl<'a> Burst<'a> {
             header.flags = header.flags.without(Flags::CWR);
             segment
         })
+    }
+
+    #[inline]
+    fn segment<'b>(&'b self, header: Header, payload: Payload<'b>, pseudo_header: Sum) -> Outgoing<'b> {
+        Outgoing { header, payload, burst: self, pseudo_header }
+    }
+
+    #[inline]
+    fn pseudo_header(&self) -> Sum {
+        Header::pseudo_header(self.source.ip(), self.destination.ip())
     }
 }
 
@@ -103,20 +117,19 @@ impl Outgoing<'_> {
     #[inline]
     #[must_use]
     pub fn emit(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
-        let head = self.header.emit(&self.burst.options, buffer)?;
+        let head = HEADER_LEN + self.burst.options.padded().len();
         let len = head + self.payload.len() as usize;
         let (head, text) = buffer.get_mut(..len)?.split_at_mut_checked(head)?;
-        let mut rest = &mut *text;
+        let (mut rest, mut sum) = (text, self.pseudo_header);
         for octets in self.payload.slices() {
             let (to, behind) = rest.split_at_mut_checked(octets.len())?;
-            to.copy_from_slice(octets);
+            match checksum {
+                Checksum::Check => sum.add_copied(to, octets),
+                Checksum::Trusted => to.copy_from_slice(octets),
+            }
             rest = behind;
         }
-        if checksum == Checksum::Check {
-            let Burst { source, destination, .. } = self.burst;
-            let whole = u32::try_from(len).ok()?;
-            Header::fill_checksum_with(head, whole, [&*text], source.ip(), destination.ip());
-        }
+        self.header_with(checksum, sum).emit(&self.burst.options, head)?;
         Some(len)
     }
 
@@ -125,14 +138,23 @@ impl Outgoing<'_> {
     #[inline]
     #[must_use]
     pub fn emit_head(&self, buffer: &mut [u8], checksum: Checksum) -> Option<usize> {
-        let len = self.header.emit(&self.burst.options, buffer)?;
-        let head = buffer.get_mut(..len)?;
+        let mut sum = self.pseudo_header;
         if checksum == Checksum::Check {
-            let whole = u32::try_from(len).ok()?.checked_add(self.payload.len())?;
-            let (source, destination) = (self.burst.source.ip(), self.burst.destination.ip());
-            Header::fill_checksum_with(head, whole, self.payload.slices(), source, destination);
+            self.payload.slices().for_each(|octets| sum.add_bytes(octets));
         }
-        Some(len)
+        self.header_with(checksum, sum).emit(&self.burst.options, buffer)
+    }
+
+    /// The header, with its checksum if somebody is to check it. `sum` is that of the pseudo-header and the text.
+    #[inline]
+    fn header_with(&self, checksum: Checksum, sum: Sum) -> Header {
+        match checksum {
+            Checksum::Trusted => self.header,
+            Checksum::Check => {
+                let checksum = self.header.checksum_with(&self.burst.options, sum, self.payload.len());
+                Header { checksum, ..self.header }
+            }
+        }
     }
 
     /// The whole segment, checksum included, in memory of its own.

@@ -30,29 +30,24 @@ pub enum Handled {
 }
 
 impl<O: Observer + Clone> Endpoint<O> {
-    /// Takes in a segment that arrived from `source` for `destination`.
+    /// Takes in a segment that arrived from `source` for `destination`. Its text may be taken out of it.
     #[inline]
     pub fn handle(
         &mut self,
         now: Instant,
         source: IpAddr,
         destination: IpAddr,
-        mut segment: Incoming,
+        segment: &mut Incoming,
     ) -> Handled {
-        // RFC 9293 MUST-57: silently discarded; MUST-63: so is a SYN from an address that is none.
-        if !is_unicast(source) || !is_unicast(destination) {
-            self.counters.not_unicast += 1;
-            return Handled::Dropped;
-        }
         let (local_port, remote_port) = (segment.header.destination_port, segment.header.source_port);
         match self.slot(&Tuple::of(destination, local_port, source, remote_port)) {
-            Some(Slot::Connection(key)) => self.handle_connection(now, key, &mut segment),
-            Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, &mut segment),
-            Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, &mut segment),
+            Some(Slot::Connection(key)) => self.handle_connection(now, key, segment),
+            Some(Slot::HalfOpen(key)) => self.handle_half_open(now, key, segment),
+            Some(Slot::TimeWait(key)) => self.handle_time_wait(now, key, segment),
             None => {
                 let local = SocketAddr::new(destination, local_port);
                 let remote = SocketAddr::new(source, remote_port);
-                self.handle_unknown(now, local, remote, &mut segment)
+                self.handle_unknown(now, local, remote, segment)
             }
         }
     }
@@ -85,9 +80,11 @@ impl<O: Observer + Clone> Endpoint<O> {
             if let Some(handled) = self.reuse(now, &old, segment) {
                 return handled;
             }
-        }
-        if let Some(member) = self.connections.get_mut(key) {
-            member.connection.on_segment(now, segment);
+            if let Some(member) = self.connections.get_mut(key) {
+                member.connection.on_segment(now, segment);
+            }
+        } else {
+            connection.on_segment(now, segment);
         }
         Handled::Connection(ConnectionId(key))
     }
@@ -99,6 +96,12 @@ impl<O: Observer + Clone> Endpoint<O> {
         remote: SocketAddr,
         segment: &mut Incoming,
     ) -> Handled {
+        // RFC 9293 MUST-57: silently discarded; MUST-63: so is a SYN from an address that is none. Whoever is behind a
+        // tuple has addresses of hosts.
+        if !is_unicast(local.ip()) || !is_unicast(remote.ip()) {
+            self.counters.not_unicast += 1;
+            return Handled::Dropped;
+        }
         if let Some(listener) = self.listener_for(local) {
             return self.handle_listen(now, listener, local, remote, segment);
         }

@@ -1,5 +1,6 @@
 //! The send queue: what the user wrote, from `snd.una` on, by reference.
 
+use core::ops::Range;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -66,8 +67,14 @@ impl SendQueue {
 
     /// The range of `len` octets from `from` on.
     pub(crate) fn payload(&self, from: SeqNumber, len: u32) -> Payload<'_> {
-        let before = self.chunks.partition_point(|(seq, _)| seq.is_at_or_before(from));
-        Payload { queue: Some(self), from, len, first: before.saturating_sub(1) }
+        let index = self.chunks.partition_point(|(seq, _)| seq.is_at_or_before(from)).saturating_sub(1);
+        match self.chunks.get(index) {
+            Some((seq, chunk)) => {
+                let offset = usize::try_from(from.distance_from(*seq)).unwrap_or_default();
+                Payload { queue: Some(self), len, index, chunk, offset }
+            }
+            None => Payload::EMPTY,
+        }
     }
 }
 
@@ -75,23 +82,29 @@ impl SendQueue {
 #[derive(Clone, Copy)]
 pub struct Payload<'a> {
     queue: Option<&'a SendQueue>,
-    from: SeqNumber,
     len: u32,
-    /// Index of the chunk that `from` lies in.
-    first: usize,
+    /// The chunk that it begins in, and its index.
+    chunk: &'a Bytes,
+    index: usize,
+    /// Where in that chunk it begins.
+    offset: usize,
 }
+
+static NOTHING: Bytes = Bytes::new();
 
 impl<'a> Payload<'a> {
     /// No text.
-    pub const EMPTY: Self = Self { queue: None, from: SeqNumber(0), len: 0, first: 0 };
+    pub const EMPTY: Self = Self { queue: None, len: 0, chunk: &NOTHING, index: 0, offset: 0 };
 
     /// Octets.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> u32 {
         self.len
     }
 
     /// Whether there are none.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -103,48 +116,51 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub(crate) fn split_to(&mut self, len: u32) -> Self {
         let front = Self { len: len.min(self.len), ..*self };
-        self.from += front.len;
         self.len -= front.len;
-        let chunk = |index| self.queue.and_then(|queue| queue.chunks.get(index));
-        while chunk(self.first + 1).is_some_and(|(seq, _)| seq.is_at_or_before(self.from)) {
-            self.first += 1;
+        self.offset += front.len as usize;
+        while self.len > 0
+            && let Some(behind) = self.offset.checked_sub(self.chunk.len())
+        {
+            let Some(next) = self.chunk_behind() else { break };
+            (self.chunk, self.index, self.offset) = (next, self.index + 1, behind);
         }
         front
+    }
+
+    /// The chunk behind the one that it begins in.
+    fn chunk_behind(&self) -> Option<&'a Bytes> {
+        self.queue?.chunks.get(self.index + 1).map(|(_, chunk)| chunk)
     }
 
     /// The octets, chunk by chunk, as the user wrote them.
     #[inline]
     pub fn slices(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.ranges().map(|(chunk, from, to)| chunk.get(from..to).unwrap_or_default())
+        self.ranges().map(|(chunk, range)| chunk.get(range).unwrap_or_default())
     }
 
     /// As [`slices`](Self::slices), but chunks that outlive the burst: shared, not copied.
     #[inline]
     pub fn chunks(self) -> impl Iterator<Item = Bytes> + use<'a> {
-        self.ranges().map(|(chunk, from, to)| chunk.slice(from..to))
+        self.ranges().map(|(chunk, range)| chunk.slice(range))
     }
 
     /// The chunks, and which part of each.
     #[inline]
-    fn ranges(self) -> impl Iterator<Item = (&'a Bytes, usize, usize)> + use<'a> {
-        let end = self.from + self.len;
-        let chunks = self.queue.filter(|_| self.len > 0).map(|queue| &queue.chunks);
-        chunks
-            .into_iter()
-            .flat_map(move |chunks| chunks.range(self.first.min(chunks.len())..))
-            .map(move |(seq, chunk)| {
-                let offset = |at: SeqNumber| {
-                    usize::try_from(at.distance_from(*seq)).unwrap_or_default().min(chunk.len())
-                };
-                (chunk, offset(self.from), offset(end))
-            })
-            .take_while(|(_, from, to)| from < to)
+    fn ranges(mut self) -> impl Iterator<Item = (&'a Bytes, Range<usize>)> + use<'a> {
+        core::iter::from_fn(move || {
+            if self.len == 0 {
+                return None;
+            }
+            let (chunk, from) = (self.chunk, self.offset);
+            let taken = self.split_to(u32::try_from(chunk.len().checked_sub(from)?).unwrap_or(u32::MAX));
+            Some((chunk, from..from + taken.len as usize))
+        })
     }
 }
 
 impl core::fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} octets from {}", self.len, self.from)
+        write!(f, "{} octets", self.len)
     }
 }
 

@@ -150,6 +150,7 @@ impl Rack {
     /// ago as that.
     pub(crate) fn mark_on_timeout(&self, board: &mut Scoreboard, context: &Context) {
         let patience = Duration::from_nanos(self.rtt_ns) + self.reo_wnd(context);
+        board.isolate_first(0);
         for index in 0..board.len() {
             let Some(sent) = board.at(index) else { break };
             if matches!(sent.place, Place::Sacked | Place::Lost) {
@@ -184,6 +185,7 @@ mod tests {
             board.push(Sent {
                 seq: SeqNumber(i as u32 * 100),
                 len: 100,
+                segment_size: 100,
                 sent_at: at(ms),
                 rate: RateStamp::default(),
                 is_fin: false,

@@ -449,6 +449,7 @@ impl Sender {
         };
         let is_first_in_flight = self.board.first().is_some_and(|sent| sent.place == Place::InFlight);
         if is_lost && is_first_in_flight {
+            self.board.isolate_first(0);
             self.board.change(0, Place::Lost);
         }
         is_lost && is_first_in_flight
@@ -563,13 +564,20 @@ impl Sender {
 impl Sender {
     /// Segments that were larger than they may be now never arrived.
     pub(crate) fn on_mss_reduced(&mut self) {
-        for index in 0..self.board.len() {
-            let is_too_big = self.board.at(index).is_some_and(|sent| {
-                sent.len > self.mss && matches!(sent.place, Place::InFlight | Place::Resent)
-            });
-            if is_too_big {
-                self.board.change(index, Place::Lost);
+        let mut index = 0;
+        while index < self.board.len() {
+            // The last of those that were sent together may be short enough.
+            let last = self.board.isolate_last(index);
+            for index in index..=last {
+                let is_too_big = self.board.at(index).is_some_and(|sent| {
+                    sent.len.min(sent.segment_size) > self.mss
+                        && matches!(sent.place, Place::InFlight | Place::Resent)
+                });
+                if is_too_big {
+                    self.board.change(index, Place::Lost);
+                }
             }
+            index = last + 1;
         }
     }
 }

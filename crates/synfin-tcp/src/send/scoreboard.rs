@@ -1,7 +1,9 @@
-//! The scoreboard (RFC 6675 section 3, RFC 8985 section 5): one record for each segment in flight.
+//! The scoreboard (RFC 6675 section 3, RFC 8985 section 5): what is known of each segment in flight.
 //!
-//! Records are in the order of the sequence numbers, without gaps, from `snd.una` to `snd.nxt`. The counts that
-//! `pipe` needs are kept as records change, in one place: [`Scoreboard::change`].
+//! Records are in the order of the sequence numbers, without gaps, from `snd.una` to `snd.nxt`. Segments that were sent
+//! together share one for as long as the same is known of them: a *run*, which is cut where an acknowledgement, a report
+//! or a retransmission is about some of them only, always between two segments. The counts that `pipe` needs are kept as
+//! records change, in one place: [`Scoreboard::change`].
 
 use std::collections::VecDeque;
 
@@ -10,13 +12,15 @@ use synfin_wire::tcp::SackBlock;
 
 use crate::time::Instant;
 
-/// What is known of a segment in flight.
+/// What is known of a segment in flight, or of several that were sent together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Sent {
     /// First sequence number.
     pub(crate) seq: SeqNumber,
-    /// `seg.len`: octets, and one for a FIN.
+    /// `seg.len` of all of them: octets, and one for a FIN.
     pub(crate) len: u32,
+    /// Octets of text in each but the last, which may be shorter. Never zero.
+    pub(crate) segment_size: u32,
     /// When it was sent last.
     pub(crate) sent_at: Instant,
     /// State of the rate estimator when it was sent last.
@@ -68,6 +72,31 @@ impl Sent {
     pub(crate) fn end(&self) -> SeqNumber {
         self.seq + self.len
     }
+
+    /// Octets, without the FIN.
+    pub(crate) fn text(&self) -> u32 {
+        self.len - u32::from(self.is_fin)
+    }
+
+    /// Number of segments.
+    fn segments(&self) -> u32 {
+        self.text().div_ceil(self.segment_size).max(1)
+    }
+
+    /// Sequence numbers of the segments that lie wholly within the first `len`.
+    fn whole_segments(&self, len: u32) -> u32 {
+        if len >= self.len {
+            self.len
+        } else {
+            (len / self.segment_size).min(self.segments() - 1) * self.segment_size
+        }
+    }
+
+    /// Sequence numbers up to the first segment that begins at `len` or later; all if none does.
+    fn segments_before(&self, len: u32) -> u32 {
+        let count = len.div_ceil(self.segment_size);
+        if count >= self.segments() { self.len } else { count * self.segment_size }
+    }
 }
 
 impl Scoreboard {
@@ -96,6 +125,11 @@ impl Scoreboard {
         self.outstanding.saturating_sub(self.sacked).saturating_sub(self.lost)
     }
 
+    /// Whether all that is in flight is one segment.
+    pub(crate) fn is_one_segment(&self) -> bool {
+        self.records.len() == 1 && self.first().is_some_and(|first| first.segments() == 1)
+    }
+
     /// Number of segments that the peer reported.
     pub(crate) fn sacked_segments(&self) -> u32 {
         self.sacked_segments
@@ -122,21 +156,17 @@ impl Scoreboard {
         self.records.get(index)
     }
 
-    /// A new segment was sent, right behind the last one.
+    /// New segments were sent, right behind the last one.
     pub(crate) fn push(&mut self, sent: Sent) {
         self.outstanding = self.outstanding.saturating_add(sent.len);
         self.records.push_back(sent);
-    }
-
-    /// So many segments will be pushed.
-    pub(crate) fn reserve(&mut self, segments: u32) {
-        self.records.reserve(segments as usize);
     }
 
     /// The last segment takes in what follows it: it will go again in one with it.
     pub(crate) fn extend_last(&mut self, by: u32) {
         let Some(last) = self.records.back_mut() else { return };
         last.len = last.len.saturating_add(by);
+        last.segment_size = last.segment_size.max(last.text());
         self.outstanding = self.outstanding.saturating_add(by);
         match last.place {
             Place::Sacked => self.sacked = self.sacked.saturating_add(by),
@@ -149,12 +179,13 @@ impl Scoreboard {
     pub(crate) fn change(&mut self, index: usize, place: Place) {
         let Some(record) = self.records.get_mut(index) else { return };
         let before = std::mem::replace(&mut record.place, place);
+        let record = *record;
         let (seq, len) = (record.seq, record.len);
-        self.uncount(before, len);
+        self.uncount(before, &record);
         match place {
             Place::Sacked => {
                 self.sacked = self.sacked.saturating_add(len);
-                self.sacked_segments = self.sacked_segments.saturating_add(1);
+                self.sacked_segments = self.sacked_segments.saturating_add(record.segments());
             }
             Place::Lost => {
                 self.lost = self.lost.saturating_add(len);
@@ -164,14 +195,14 @@ impl Scoreboard {
         }
     }
 
-    /// A record of so many sequence numbers leaves a place.
-    fn uncount(&mut self, place: Place, len: u32) {
+    /// A record leaves a place.
+    fn uncount(&mut self, place: Place, record: &Sent) {
         match place {
             Place::Sacked => {
-                self.sacked = self.sacked.saturating_sub(len);
-                self.sacked_segments = self.sacked_segments.saturating_sub(1);
+                self.sacked = self.sacked.saturating_sub(record.len);
+                self.sacked_segments = self.sacked_segments.saturating_sub(record.segments());
             }
-            Place::Lost => self.lost = self.lost.saturating_sub(len),
+            Place::Lost => self.lost = self.lost.saturating_sub(record.len),
             Place::InFlight | Place::Resent => {}
         }
     }
@@ -180,22 +211,19 @@ impl Scoreboard {
     /// before. Returns the sequence numbers that no report had named.
     pub(crate) fn acknowledge(&mut self, ack: SeqNumber, mut deliver: impl FnMut(&Sent)) -> u32 {
         let mut delivered = 0;
-        while let Some(front) = self.records.front() {
-            if front.end().is_at_or_before(ack) {
-                if front.place != Place::Sacked {
-                    delivered += front.len;
-                    deliver(front);
-                }
-                let (place, len) = (front.place, front.len);
-                self.uncount(place, len);
-                self.outstanding = self.outstanding.saturating_sub(len);
-                self.records.pop_front();
+        while let Some(&front) = self.records.front() {
+            let part = u32::try_from(ack.distance_from(front.seq)).unwrap_or_default();
+            if part == 0 {
+                break;
+            }
+            let whole = front.whole_segments(part);
+            if whole < front.len && front.segments() > 1 {
+                // Some of its segments; or a part of the first, which the others have nothing to do with.
+                self.cut(0, if whole > 0 { whole } else { front.segment_size });
                 continue;
             }
-            let front = *front;
-            // A part of it: the rest keeps its place.
-            let part = u32::try_from(ack.distance_from(front.seq)).unwrap_or_default();
-            if part > 0 {
+            if whole == 0 {
+                // A part of a segment: the rest keeps its place.
                 self.change(0, Place::InFlight);
                 if let Some(record) = self.records.front_mut() {
                     record.seq += part;
@@ -204,8 +232,15 @@ impl Scoreboard {
                 self.change(0, front.place);
                 self.outstanding = self.outstanding.saturating_sub(part);
                 delivered += if front.place == Place::Sacked { 0 } else { part };
+                break;
             }
-            break;
+            if front.place != Place::Sacked {
+                delivered += front.len;
+                deliver(&front);
+            }
+            self.uncount(front.place, &front);
+            self.outstanding = self.outstanding.saturating_sub(front.len);
+            self.records.pop_front();
         }
         if self.records.is_empty() {
             *self = Self::default();
@@ -213,28 +248,38 @@ impl Scoreboard {
         delivered
     }
 
-    /// The peer reports a block: each record that lies wholly in it, and was not reported before, goes to `deliver`.
-    /// Returns their sequence numbers.
+    /// The peer reports a block: each segment that lies wholly in it, and was not reported before, goes to `deliver`,
+    /// alone or with others. Returns their sequence numbers.
     ///
     /// A FIN takes a sequence number, but not every receiver counts it in its blocks: where a block covers all of the
     /// last segment but the FIN, the FIN goes on as a record of its own.
     pub(crate) fn report(&mut self, block: SackBlock, mut deliver: impl FnMut(&Sent)) -> u32 {
         let mut delivered = 0;
-        let first = self.records.partition_point(|r| r.seq.is_before(block.left));
-        for index in first..self.records.len() {
-            let Some(mut record) = self.records.get(index).copied() else { break };
-            if record.is_fin && record.len > 1 && record.end() == block.right + 1 {
-                self.split(index, record.len - 1);
-                record = self.records.get(index).copied().unwrap_or(record);
+        let mut index = self.records.partition_point(|r| r.end().is_at_or_before(block.left));
+        if let Some(record) = self.records.get(index) {
+            // The first of its segments that does not begin before the block.
+            let before = u32::try_from(block.left.distance_from(record.seq)).unwrap_or_default();
+            let before = record.segments_before(before);
+            if before > 0 {
+                self.cut(index, before);
+                index += 1;
             }
-            if record.end().is_after(block.right) {
+        }
+        while let Some(&record) = self.records.get(index) {
+            let within = u32::try_from(block.right.distance_from(record.seq)).unwrap_or_default();
+            let is_all_but_fin = record.is_fin && record.len > 1 && within == record.len - 1;
+            let whole = if is_all_but_fin { within } else { record.whole_segments(within) };
+            if whole == 0 {
                 break;
             }
+            self.cut(index, whole);
+            let Some(&record) = self.records.get(index) else { break };
             if record.place != Place::Sacked {
                 delivered += record.len;
                 deliver(&record);
                 self.change(index, Place::Sacked);
             }
+            index += 1;
         }
         delivered
     }
@@ -261,16 +306,40 @@ impl Scoreboard {
         }
     }
 
-    /// Cuts a record in two, the first of `len` sequence numbers: segments have become smaller since it was sent.
+    /// Makes the first segment of a record a record of its own.
+    pub(crate) fn isolate_first(&mut self, index: usize) {
+        if let Some(record) = self.records.get(index) {
+            self.cut(index, record.segments_before(1));
+        }
+    }
+
+    /// Makes the last segment of a record a record of its own, and says where that is.
+    pub(crate) fn isolate_last(&mut self, index: usize) -> usize {
+        let Some(record) = self.records.get(index) else { return index };
+        let before = record.whole_segments(record.len - 1);
+        self.cut(index, before);
+        index + usize::from(before > 0)
+    }
+
+    /// Cuts a segment in two, the first of `len` sequence numbers: segments have become smaller since it was sent. Of a
+    /// record of several, it is the first.
     pub(crate) fn split(&mut self, index: usize, len: u32) {
+        self.isolate_first(index);
+        self.cut(index, len);
+    }
+
+    /// Cuts a record in two, the first of `len` sequence numbers.
+    fn cut(&mut self, index: usize, len: u32) {
         let Some(record) = self.records.get_mut(index) else { return };
         if len == 0 || len >= record.len {
             return;
         }
-        let mut rest = *record;
+        let (whole, mut rest) = (*record, *record);
         (rest.seq, rest.len) = (record.seq + len, record.len - len);
         (record.len, record.is_fin) = (len, false);
-        self.sacked_segments += u32::from(rest.place == Place::Sacked);
+        if whole.place == Place::Sacked {
+            self.sacked_segments += (record.segments() + rest.segments()).saturating_sub(whole.segments());
+        }
         self.records.insert(index + 1, rest);
     }
 

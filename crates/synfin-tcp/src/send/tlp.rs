@@ -33,7 +33,7 @@ impl Sender {
             return None;
         }
         let pto = match self.rtt.srtt() {
-            Some(srtt) if self.board.len() == 1 => srtt * 2 + MAX_ACK_DELAY,
+            Some(srtt) if self.board.is_one_segment() => srtt * 2 + MAX_ACK_DELAY,
             Some(srtt) => srtt * 2,
             None => Duration::from_secs(1),
         };

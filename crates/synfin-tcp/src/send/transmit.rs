@@ -97,17 +97,16 @@ impl Sender {
 
     /// Takes note of a segment sent again, at most `len` octets of it.
     fn resend(&mut self, now: Instant, index: usize, len: u32, timestamp: Option<u32>) -> Next {
-        if let Some(sent) = self.board.at(index) {
-            let text = sent.len - u32::from(sent.is_fin);
-            if text > len {
-                self.board.split(index, len);
-            }
+        self.board.isolate_first(index);
+        if self.board.at(index).is_some_and(|sent| sent.text() > len) {
+            self.board.split(index, len);
         }
         let rate = self.congestion.rate.on_sent(now, self.board.pipe() > 0);
         self.board.on_resent(index, now, rate);
         let sent = self.board.at(index).copied().unwrap_or(Sent {
             seq: self.una,
             len: 0,
+            segment_size: 1,
             sent_at: now,
             rate,
             is_fin: false,
@@ -123,10 +122,10 @@ impl Sender {
             flags |= Flags::FIN;
         }
         // RFC 9293 MUST-61: the last segment of what is queued carries PSH.
-        if sent.end().is_at_or_after(self.queue.end()) && sent.len > u32::from(sent.is_fin) {
+        if sent.end().is_at_or_after(self.queue.end()) && sent.text() > 0 {
             flags |= Flags::PSH;
         }
-        Next { seq: sent.seq, len: sent.len - u32::from(sent.is_fin), flags, is_again: true }
+        Next { seq: sent.seq, len: sent.text(), flags, is_again: true }
     }
 
     /// New data, as much as the windows, Nagle and SWS avoidance let go.
@@ -186,28 +185,19 @@ impl Sender {
     /// Takes note of new segments, and of the FIN behind them.
     fn send_new(&mut self, now: Instant, len: u32, is_fin: bool, size: u32) -> Next {
         let seq = self.nxt;
-        let mut left = len;
-        self.board.reserve(len.div_ceil(size.max(1)));
-        loop {
-            let text = left.min(size);
-            left -= text;
-            let carries_fin = is_fin && left == 0;
-            let rate = self.congestion.rate.on_sent(now, self.board.pipe() > 0);
-            let sent_len = text + u32::from(carries_fin);
-            self.board.push(Sent {
-                seq: self.nxt,
-                len: sent_len,
-                sent_at: now,
-                rate,
-                is_fin: carries_fin,
-                was_retransmitted: false,
-                place: Place::InFlight,
-            });
-            self.nxt += sent_len;
-            if left == 0 {
-                break;
-            }
-        }
+        let rate = self.congestion.rate.on_sent(now, self.board.pipe() > 0);
+        let sent = Sent {
+            seq,
+            len: len + u32::from(is_fin),
+            segment_size: size.max(1),
+            sent_at: now,
+            rate,
+            is_fin,
+            was_retransmitted: false,
+            place: Place::InFlight,
+        };
+        self.nxt = sent.end();
+        self.board.push(sent);
         self.recovery.on_sent(len + u32::from(is_fin));
         self.last_sent = now;
         if self.in_flight().saturating_add(size) > self.congestion.cwnd() {
@@ -238,11 +228,10 @@ impl Sender {
             let is_fin = self.fin == Fin::Queued && len == self.unsent() && len < usable;
             self.send_new(now, len, is_fin, limits.segment_size)
         } else {
-            let last = self.board.len().checked_sub(1)?;
+            let last = self.board.isolate_last(self.board.len().checked_sub(1)?);
             let sent = self.board.at(last)?;
             // SACK blocks of ours may have made segments shorter since: the tail is what has to arrive.
-            let text = sent.len - u32::from(sent.is_fin);
-            let before = text.saturating_sub(limits.segment_size);
+            let before = sent.text().saturating_sub(limits.segment_size);
             if before > 0 {
                 self.board.split(last, before);
             }
@@ -273,6 +262,7 @@ impl Sender {
     /// The window has opened again: what probed it may have been thrown away, and is sent again at once. An octet that
     /// was sent alone goes in one segment with what follows it: by itself it would make Nagle hold that back.
     pub(crate) fn on_window_opened(&mut self) {
+        self.board.isolate_first(0);
         let Some(&first) = self.board.first() else { return };
         if first.place == Place::Sacked {
             return;

@@ -39,8 +39,8 @@ fn carry(ends: &mut [&mut Endpoint<NoObserver>; 2], now: Instant) -> Vec<(Socket
                 is_quiet = false;
                 used.push((source, destination));
                 let (s, d) = (source.ip(), destination.ip());
-                let segment = Incoming::parse(bytes, s, d, Ecn::NotEct, Checksum::Check).unwrap();
-                ends[1 - from].handle(now, s, d, segment);
+                let mut segment = Incoming::parse(bytes, s, d, Ecn::NotEct, Checksum::Check).unwrap();
+                ends[1 - from].handle(now, s, d, &mut segment);
             }
         }
         if is_quiet {
@@ -164,8 +164,8 @@ fn options_as_octets_are_read() {
         let iss = Segment::parse(&syn, syn.len() as u32).unwrap().header.seq.0;
         let answer = with_options(Flags::SYN | Flags::ACK, 7, iss.wrapping_add(1), options, b"");
         let (b, a) = (Host::B.ip(), Host::A.ip());
-        let answer = Incoming::parse(answer, b, a, Ecn::NotEct, Checksum::Check).unwrap();
-        peer.endpoint.handle(now, b, a, answer);
+        let mut answer = Incoming::parse(answer, b, a, Ecn::NotEct, Checksum::Check).unwrap();
+        peer.endpoint.handle(now, b, a, &mut answer);
         assert_eq!(peer.state(), State::Established, "{options:?}");
         assert_eq!(peer.variables().mss, mss, "{options:?}");
     }

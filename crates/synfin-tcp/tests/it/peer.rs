@@ -159,8 +159,9 @@ impl Peer {
         bytes.extend_from_slice(&seg.text);
         let (source, destination) = (Host::B.ip(), Host::A.ip());
         Header::fill_checksum(&mut bytes, source, destination);
-        let incoming = Incoming::parse(bytes.into(), source, destination, seg.ecn, Checksum::Check).unwrap();
-        let handled = self.endpoint.handle(self.now, source, destination, incoming);
+        let mut incoming =
+            Incoming::parse(bytes.into(), source, destination, seg.ecn, Checksum::Check).unwrap();
+        let handled = self.endpoint.handle(self.now, source, destination, &mut incoming);
         if let Handled::Accepted(id) = handled {
             self.id = Some(id);
         }

@@ -335,7 +335,7 @@ fn nothing_to_or_from_groups() {
     bytes[13] = 2;
     bytes[12] = 0x50;
     bytes[3] = 80;
-    let incoming = synfin_tcp::Incoming::parse(
+    let mut incoming = synfin_tcp::Incoming::parse(
         bytes.into(),
         Host::B.ip(),
         Host::A.ip(),
@@ -343,8 +343,8 @@ fn nothing_to_or_from_groups() {
         synfin_tcp::Checksum::Trusted,
     )
     .unwrap();
-    peer.endpoint.handle(peer.now, Host::B.ip(), [224, 0, 0, 1].into(), incoming.clone());
-    peer.endpoint.handle(peer.now, [255, 255, 255, 255].into(), Host::A.ip(), incoming);
+    peer.endpoint.handle(peer.now, Host::B.ip(), [224, 0, 0, 1].into(), &mut incoming.clone());
+    peer.endpoint.handle(peer.now, [255, 255, 255, 255].into(), Host::A.ip(), &mut incoming);
     assert!(peer.taken().is_empty());
     assert_eq!(peer.endpoint.counters().not_unicast, 2);
 }
@@ -487,7 +487,7 @@ fn ipv6_has_its_own_sizes() {
                 now,
                 ours,
                 theirs,
-                synfin_tcp::Incoming::parse(bytes, ours, theirs, ecn, check).unwrap(),
+                &mut synfin_tcp::Incoming::parse(bytes, ours, theirs, ecn, check).unwrap(),
             );
         }
         b.poll_transmit(now, 100, &mut |burst: &synfin_tcp::Burst<'_>| {
@@ -499,7 +499,7 @@ fn ipv6_has_its_own_sizes() {
                 now,
                 theirs,
                 ours,
-                synfin_tcp::Incoming::parse(bytes, theirs, ours, ecn, check).unwrap(),
+                &mut synfin_tcp::Incoming::parse(bytes, theirs, ours, ecn, check).unwrap(),
             );
         }
     }

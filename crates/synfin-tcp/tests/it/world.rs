@@ -215,8 +215,8 @@ impl World {
     pub(crate) fn deliver(&mut self, from: Host, packet: &Bytes, ecn: Ecn) {
         let (source, destination) = (from.ip(), from.other().ip());
         let now = self.now;
-        if let Ok(segment) = Incoming::parse(packet.clone(), source, destination, ecn, Checksum::Check) {
-            self.endpoint(from.other()).handle(now, source, destination, segment);
+        if let Ok(mut segment) = Incoming::parse(packet.clone(), source, destination, ecn, Checksum::Check) {
+            self.endpoint(from.other()).handle(now, source, destination, &mut segment);
         }
     }
 

@@ -161,16 +161,8 @@ impl Header {
         let len = HEADER_LEN + padded.len();
         let words = u16::try_from(len / 4).ok()?;
         let (fixed, rest) = buffer.get_mut(..len)?.split_first_chunk_mut::<HEADER_LEN>()?;
-        let two = |upper: u16, lower: u16| u32::from(upper) << 16 | u32::from(lower);
-        // In words of 32 bits, as they are summed up: reading a word that was just written in halves makes a processor
-        // wait.
-        let words = [
-            two(self.source_port, self.destination_port),
-            self.seq.0,
-            self.ack.0,
-            two(words << 12 | self.flags.bits(), self.window),
-            two(self.checksum, self.urgent_pointer),
-        ];
+        // In words of 32 bits: reading a word that was just written in halves makes a processor wait.
+        let words = self.words(words);
         for (to, word) in fixed.as_chunks_mut().0.iter_mut().zip(words) {
             *to = word.to_be_bytes();
         }
@@ -178,29 +170,53 @@ impl Header {
         Some(len)
     }
 
+    /// The fields as words of 32 bits, with this data offset in words.
+    #[inline]
+    fn words(&self, offset: u16) -> [u32; HEADER_LEN / 4] {
+        let two = |upper: u16, lower: u16| u32::from(upper) << 16 | u32::from(lower);
+        [
+            two(self.source_port, self.destination_port),
+            self.seq.0,
+            self.ack.0,
+            two(offset << 12 | self.flags.bits(), self.window),
+            two(self.checksum, self.urgent_pointer),
+        ]
+    }
+
+    /// The sum of the pseudo-header of a segment between these addresses, but for its length: the same for all segments of
+    /// a connection.
+    #[inline]
+    #[must_use]
+    pub fn pseudo_header(source: IpAddr, destination: IpAddr) -> Sum {
+        Sum::pseudo_header(source, destination, TCP, 0)
+    }
+
+    /// The checksum of a segment with this header and these options. `others` is the sum of the
+    /// [pseudo-header](Self::pseudo_header) and of the text, whose length is `text_len`.
+    ///
+    /// For whoever puts segments together: nothing that was written just now has to be read again.
+    #[inline]
+    #[must_use]
+    pub fn checksum_with(&self, options: &OptionsBuf, others: Sum, text_len: u32) -> u16 {
+        let (options, _) = options.padded().as_chunks();
+        // There are at most 15 words.
+        let words = HEADER_LEN / 4 + options.len();
+        let mut sum = others;
+        sum.add_word(text_len.saturating_add(words as u32 * 4));
+        Self { checksum: 0, ..*self }.words(words as u16).into_iter().for_each(|word| sum.add_word(word));
+        options.iter().for_each(|word| sum.add_word(u32::from_be_bytes(*word)));
+        sum.finish()
+    }
+
     /// Computes the checksum of a whole segment that [`Header::emit`] began, and writes it into its place.
     /// Does nothing to bytes that are too short for a header.
     pub fn fill_checksum(segment: &mut [u8], source: IpAddr, destination: IpAddr) {
         let len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
-        Self::fill_checksum_with(segment, len, [], source, destination);
-    }
-
-    /// As [`fill_checksum`](Self::fill_checksum), for a segment of `len` bytes whose text lies elsewhere: `head` is its
-    /// header with options.
-    #[inline]
-    pub fn fill_checksum_with<'a>(
-        head: &mut [u8],
-        len: u32,
-        text: impl IntoIterator<Item = &'a [u8]>,
-        source: IpAddr,
-        destination: IpAddr,
-    ) {
+        let Some(field) = segment.get_mut(16..18) else { return };
+        field.fill(0);
         let mut sum = Sum::pseudo_header(source, destination, TCP, len);
-        // What stands in the field counts for nothing: a number and its complement are nothing together.
-        sum.add_bytes(&(!u16_at(head, 16).unwrap_or(u16::MAX)).to_be_bytes());
-        sum.add_bytes(head);
-        text.into_iter().for_each(|part| sum.add_bytes(part));
-        if let Some(field) = head.get_mut(16..18) {
+        sum.add_bytes(segment);
+        if let Some(field) = segment.get_mut(16..18) {
             field.copy_from_slice(&sum.finish().to_be_bytes());
         }
     }

@@ -277,7 +277,7 @@ impl Sockets {
         let (source, destination) = (header.source, header.destination);
         let ecn = ip::ecn(header.traffic_class);
         let bytes = packet.slice(start..);
-        if let Ok(incoming) = Incoming::parse(bytes, source, destination, ecn, Checksum::Check) {
+        if let Ok(mut incoming) = Incoming::parse(bytes, source, destination, ecn, Checksum::Check) {
             let ports = &incoming.header;
             let key = (
                 SocketAddr::new(destination, ports.destination_port),
@@ -286,7 +286,7 @@ impl Sockets {
             let count = self.counts.entry(key).or_default();
             count.arrived += 1;
             count.data_arrived += u64::from(!incoming.payload.is_empty());
-            self.endpoint.handle(now, source, destination, incoming);
+            self.endpoint.handle(now, source, destination, &mut incoming);
         }
     }
 

@@ -420,7 +420,7 @@ fn without_connection(table: &mut String) -> usize {
                 endpoint.listen(local, 1, None).unwrap();
             }
             let arriving = segment(flags, IRS, if flags.ack() { ISS } else { SeqNumber(0) }, len);
-            endpoint.handle(now(), remote.ip(), local.ip(), arriving.clone());
+            endpoint.handle(now(), remote.ip(), local.ip(), &mut arriving.clone());
             let mut sent = Vec::new();
             endpoint.poll_transmit(now(), 100, &mut |burst: &Burst<'_>| sent.push(burst.header));
             assert!(sent.len() <= 1, "{sent:?}");
