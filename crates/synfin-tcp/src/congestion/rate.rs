@@ -114,6 +114,7 @@ mod tests {
         Sent {
             seq: SeqNumber(0),
             len: 1000,
+            segment_size: 1000,
             sent_at,
             rate,
             is_fin: false,

@@ -146,11 +146,10 @@ impl Rack {
         detected
     }
 
-    /// RFC 8985 section 6.3: the retransmission timer ran out. The first segment is lost, and what was sent as long
-    /// ago as that.
+    /// RFC 8985 section 6.3: the retransmission timer ran out. The first segment, which has a record of its own, is lost,
+    /// and what was sent as long ago as that.
     pub(crate) fn mark_on_timeout(&self, board: &mut Scoreboard, context: &Context) {
         let patience = Duration::from_nanos(self.rtt_ns) + self.reo_wnd(context);
-        board.isolate_first(0);
         for index in 0..board.len() {
             let Some(sent) = board.at(index) else { break };
             if matches!(sent.place, Place::Sacked | Place::Lost) {

@@ -476,6 +476,7 @@ impl Sender {
         // RFC 2018 section 8 would have all reports forgotten here, lest the peer has thrown away what it reported. That
         // is overly strong (RFC 6675 section 5.1, erratum 1610), where it is noticed by other means: `snd.una` never
         // rests on what the peer still has.
+        self.board.isolate_first(0);
         if self.board.first().is_some_and(|sent| sent.place == Place::Sacked) {
             self.board.forget_reports();
         }

@@ -66,6 +66,7 @@ impl Sender {
     // the first octet that is always lies within, unless the window is closed and is probed.
     fn next_lost(&mut self, now: Instant, limits: &Limits, timestamp: Option<u32>) -> Option<Next> {
         let index = self.board.first_lost()?;
+        self.board.isolate_first(index);
         let sent = *self.board.at(index)?;
         let in_window = self.window_for_again(&sent, limits.window_step);
         let has_room = self.recovery.is_first_due || self.has_room(sent.len.min(limits.segment_size));
