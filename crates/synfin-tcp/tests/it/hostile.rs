@@ -110,8 +110,12 @@ proptest! {
                                 prop_assert!(!data.is_empty() && data.len() <= max);
                             }
                         }
-                        Act::Shutdown => connection.shutdown(now),
-                        _ => connection.abort(now),
+                        Act::Shutdown => {
+                            let _result = connection.shutdown(now);
+                        }
+                        _ => {
+                            connection.abort(now);
+                        }
                     }
                 }
             }

@@ -72,7 +72,7 @@ fn the_address_is_chosen_once_and_stays() {
     a.connection_mut(id).unwrap().write(&Bytes::from_static(b"question")).unwrap();
     used.extend(carry(&mut [&mut a, &mut b], now));
     b.connection_mut(accepted).unwrap().write(&Bytes::from_static(b"answer")).unwrap();
-    b.connection_mut(accepted).unwrap().shutdown(now);
+    b.connection_mut(accepted).unwrap().shutdown(now).unwrap();
     used.extend(carry(&mut [&mut a, &mut b], now));
     a.connection_mut(id).unwrap().abort(now);
     used.extend(carry(&mut [&mut a, &mut b], now));

@@ -246,7 +246,7 @@ impl Peer {
 
     pub(crate) fn shutdown(&mut self) {
         let now = self.now;
-        self.endpoint.connection_mut(self.id.unwrap()).unwrap().shutdown(now);
+        self.endpoint.connection_mut(self.id.unwrap()).unwrap().shutdown(now).unwrap();
     }
 
     pub(crate) fn abort(&mut self) {

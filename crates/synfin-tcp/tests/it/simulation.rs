@@ -102,7 +102,7 @@ impl User {
         let patience = if connection.state() == State::SynSent { 5 } else { 300 };
         if self.written == self.text.len() && !self.has_shut && is_due && self.random.chance(patience) {
             self.has_shut = true;
-            connection.shutdown(now);
+            let _broken_already = connection.shutdown(now);
         }
         while is_due && !self.is_finished {
             match connection.read(now, self.appetite) {

@@ -31,6 +31,7 @@ impl<O: Observer> Connection<O> {
             self.challenge(now);
             return Step::Done;
         }
+        self.update_recent_timestamp(now, segment);
         self.established_ack(now, segment);
         self.state_specific_ack(now)
     }

@@ -25,7 +25,7 @@ use synfin_wire::{SeqNumber, SocketId, State};
 
 use super::{closed, listen};
 use crate::config::{Config, ConnectionConfig};
-use crate::connection::{Beginning, Connection, Handshake};
+use crate::connection::{Beginning, Challenge, Connection, Handshake};
 use crate::endpoint::Endpoint;
 use crate::incoming::{Ecn, Incoming, KnownOptions};
 use crate::observer::NoObserver;
@@ -123,6 +123,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
             wnd: u16::try_from(PEER_WND).unwrap(),
             syn_sent_at: now(),
             syn_retransmissions: 0,
+            challenge: Challenge::default(),
         };
         return Connection::from_listen(now(), begin, &handshake);
     }
@@ -146,7 +147,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
             }
         }
         FinWait1 | FinWait2 | Closing | TimeWait => {
-            c.shutdown(now());
+            c.shutdown(now()).unwrap();
             flush(&mut c);
             let (acks_fin, sends_fin) =
                 (matches!(case.state, FinWait2 | TimeWait), matches!(case.state, Closing | TimeWait));
@@ -155,7 +156,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
         }
         LastAck => {
             arrive(&mut c, &segment(fin, peer, ISS + 1, 0));
-            c.shutdown(now());
+            c.shutdown(now()).unwrap();
             flush(&mut c);
         }
         _ => {}
@@ -243,7 +244,7 @@ fn by_the_book(case: Case, c: &Variables, segment: &Incoming) -> Outcome {
         (0, 0) => h.seq == c.rcv_nxt,
         (0, _) => within(h.seq),
         // "Special allowance should be made to accept valid ACKs, URGs, and RSTs": the text finds no room.
-        (_, 0) => h.seq == c.rcv_nxt && !f.syn() && !segment.payload.is_empty(),
+        (_, 0) => h.seq == c.rcv_nxt && !f.syn() && (f.ack() || f.rst()),
         _ => within(h.seq) || within(h.seq + (len - 1)),
     };
     if !is_acceptable {
