@@ -167,6 +167,11 @@ impl Peer {
         handled
     }
 
+    /// Counts from the initial number that another endpoint has given this peer.
+    pub(crate) fn adopt(&mut self, other: &Self) {
+        self.iss = other.iss;
+    }
+
     /// What we have sent since the last time.
     pub(crate) fn taken(&mut self) -> Vec<String> {
         let mut packets = Vec::new();

@@ -1,7 +1,7 @@
 //! Fifth, check the ACK field (RFC 9293 section 3.10.7.4, with the protection of RFC 5961 section 5).
 
-use synfin_wire::{SeqNumber, State};
 use synfin_wire::tcp::Flags;
+use synfin_wire::{SeqNumber, State};
 
 use super::{Reset, Step};
 use crate::connection::Connection;
