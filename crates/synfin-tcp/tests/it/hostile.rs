@@ -133,5 +133,6 @@ proptest! {
         peer.wait(1_000_000);
         prop_assert_eq!(peer.endpoint.states().count(), 0);
         prop_assert_eq!(peer.endpoint.poll_timeout(), None);
+        prop_assert_eq!(peer.watcher.unfinished(), []);
     }
 }
