@@ -164,7 +164,7 @@ impl<O: Observer> Connection<O> {
                 if is_probe {
                     continue;
                 }
-                self.pending.has_tried = true;
+                self.pending.has_tried = self.snd.has_unsent();
                 break;
             };
             if was_idle {
