@@ -45,10 +45,13 @@ impl Host {
 
 /// Remembers every state, and checks every change: each socket goes on from where it was, so that none was missed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watcher(pub(crate) Rc<RefCell<Vec<StateChange>>>, Rc<RefCell<Sockets>>);
+pub(crate) struct Watcher(pub(crate) Rc<RefCell<Vec<StateChange>>>, Rc<RefCell<Sockets>>, Rc<RefCell<Shown>>);
 
 /// The last state of each socket. Each endpoint counts its own.
 type Sockets = BTreeMap<(SocketAddr, u64), State>;
+
+/// The variables that were shown last of each socket of one endpoint.
+type Shown = BTreeMap<u64, Variables>;
 
 impl Observer for Watcher {
     fn on_state_change(&mut self, change: &StateChange) {
@@ -72,10 +75,16 @@ impl Observer for Watcher {
         let states = self.1.borrow();
         let known = states.iter().any(|((_, cookie), state)| *cookie == socket.cookie && *state == v.state);
         assert!(known, "{} was not told: {states:?}", v.state);
+        self.2.borrow_mut().insert(socket.cookie, *v);
     }
 }
 
 impl Watcher {
+    /// The variables that were shown last.
+    pub(crate) fn shown(&self, socket: SocketId) -> Option<Variables> {
+        self.2.borrow().get(&socket.cookie).copied()
+    }
+
     /// The states that sockets are in which have not come to their end.
     pub(crate) fn unfinished(&self) -> Vec<State> {
         let is_over = |state: &State| matches!(state, State::Closed | State::Listen);
