@@ -141,7 +141,8 @@ impl<O: Observer> Connection<O> {
                 if self.snd.queue.len() == 0 {
                     self.become_state(now, State::FinWait1);
                 }
-                // Otherwise it is queued until ESTABLISHED: see `segment_arrives::fifth_ack`.
+                // Otherwise it is queued until ESTABLISHED: see `segment_arrives::fifth_ack`. In either case the FIN itself
+                // leaves when our SYN is acknowledged: a peer that does not want the connection needs none.
             }
             State::Established => {
                 self.snd.fin = Fin::Queued;
@@ -192,3 +193,6 @@ impl<O: Observer> Connection<O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

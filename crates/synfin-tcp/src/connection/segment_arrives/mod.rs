@@ -90,4 +90,4 @@ impl<O: Observer> Connection<O> {
 #[cfg(test)]
 mod prediction_tests;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

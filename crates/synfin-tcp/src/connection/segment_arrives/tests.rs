@@ -42,7 +42,7 @@ const PEER_WND: u32 = 1000;
 /// Octets that we have in flight where data may be.
 const IN_FLIGHT: u32 = 10;
 
-fn now() -> Instant {
+pub(in crate::connection) fn now() -> Instant {
     Instant::from_nanos(1_000_000_000)
 }
 
@@ -79,14 +79,14 @@ fn segment(flags: Flags, seq: SeqNumber, ack: SeqNumber, len: usize) -> Incoming
 
 /// Which connection: the two ways into SYN-RECEIVED differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Case {
-    state: State,
-    is_passive: bool,
+pub(in crate::connection) struct Case {
+    pub(in crate::connection) state: State,
+    pub(in crate::connection) is_passive: bool,
     /// The user has read nothing, and the window is closed.
-    is_shut: bool,
+    pub(in crate::connection) is_shut: bool,
 }
 
-const CASES: [Case; 13] = {
+pub(in crate::connection) const CASES: [Case; 13] = {
     const fn case(state: State, is_passive: bool) -> Case {
         Case { state, is_passive, is_shut: false }
     }
@@ -111,7 +111,7 @@ const CASES: [Case; 13] = {
 };
 
 /// Brings a connection into a state by the calls and segments that lead there.
-fn connection(case: Case) -> Connection<NoObserver> {
+pub(in crate::connection) fn connection(case: Case) -> Connection<NoObserver> {
     use State::*;
     let peer = IRS + 1;
     if case.is_passive {
@@ -170,7 +170,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
     c
 }
 
-fn flush(c: &mut Connection<NoObserver>) -> Vec<Header> {
+pub(in crate::connection) fn flush(c: &mut Connection<NoObserver>) -> Vec<Header> {
     let mut sent = Vec::new();
     c.poll_transmit(now(), 100, &mut |burst: &Burst<'_>| sent.push(burst.header));
     sent
