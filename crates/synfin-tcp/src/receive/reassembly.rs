@@ -74,7 +74,8 @@ impl Reassembly {
         }
         let has_ranges = first != last || self.ranges.len() < RANGES_MAX;
         let has_chunks = self.chunks < CHUNKS_BASE + window as usize / OCTETS_PER_CHUNK;
-        if !is_next && !(has_ranges && has_chunks) {
+        let has_room = has_ranges && has_chunks;
+        if !is_next && !has_room {
             return Inserted::default();
         }
         let inserted = self.merge(first..last, SackBlock { left: start, right: end }, text);
