@@ -329,3 +329,24 @@ fn nothing_is_shown_to_who_does_not_look() {
     assert_eq!(b.states().count(), 0);
     assert_eq!(size_of::<synfin_tcp::Connection<Blind>>(), size_of::<synfin_tcp::Connection<NoObserver>>());
 }
+
+/// Section 3.10.8, USER TIMEOUT: it is when it is, behind a closed window too, where the probes come ever more seldom. What
+/// the peer says in between counts.
+#[test]
+fn the_user_timeout_is_exact_behind_a_closed_window() {
+    let r2 = Some(Duration::from_secs(10));
+    for answered in [false, true] {
+        let mut peer = Peer::connected(ConnectionConfig { r2, ..plain() });
+        peer.send(&ack(1, 1).window(0));
+        peer.write(100);
+        peer.wait(5000);
+        if answered {
+            peer.send(&ack(1, 1).window(0));
+        }
+        let more = if answered { 9900 } else { 4900 };
+        peer.wait(more);
+        assert_eq!(peer.state(), State::Established, "answered: {answered}");
+        peer.wait(200);
+        assert_eq!(peer.state(), State::Closed, "answered: {answered}");
+    }
+}
