@@ -184,3 +184,25 @@ fn challenges_are_counted_across_the_handshake() {
     peer.send(&seg(Flags::RST, 100, 0));
     assert_eq!(peer.taken().len(), 1);
 }
+
+/// RFC 5961 section 7: and in a record of TIME-WAIT.
+#[test]
+fn challenges_are_counted_in_time_wait() {
+    let mut peer = Peer::connected(plain());
+    peer.shutdown();
+    peer.taken();
+    peer.send(&seg(Flags::FIN | Flags::ACK, 1, 2));
+    let id = peer.id.unwrap();
+    peer.endpoint.close(peer.now, id);
+    peer.taken();
+    assert!(peer.endpoint.connection(id).is_none(), "it is a record now");
+    let mut answers = 0;
+    for flags in [Flags::RST, Flags::SYN].repeat(20) {
+        peer.send(&seg(flags, 100, 0));
+        answers += peer.taken().len();
+    }
+    assert_eq!((answers, peer.state()), (10, State::TimeWait));
+    // The peer's FIN is no challenge, and is answered.
+    peer.send(&seg(Flags::FIN | Flags::ACK, 1, 2));
+    assert_eq!(peer.taken(), ["ACK seq 2 ack 2"]);
+}
