@@ -330,9 +330,9 @@ impl World {
                     return;
                 };
                 if matches!(act, Act::Abort { .. }) {
-                    connection.abort(now)
+                    connection.abort(now);
                 } else {
-                    connection.shutdown(now)
+                    let _closed_already = connection.shutdown(now);
                 }
             }
             Act::Close { side } => {

@@ -17,7 +17,8 @@ pub struct Config {
     pub syn_cookies: SynCookies,
     /// Most connections that may be in TIME-WAIT at one time; beyond it the oldest ends early and is counted.
     pub time_wait_limit: usize,
-    /// Ports that [`Endpoint::connect`](crate::Endpoint::connect) chooses from (RFC 6056 section 3.2).
+    /// Ports that [`Endpoint::connect`](crate::Endpoint::connect) chooses from (RFC 6056 section 3.2: all from 1024 on);
+    /// where this host's own services listen is left out.
     pub ephemeral_ports: core::ops::RangeInclusive<u16>,
     /// Settings that connections start with.
     pub connection: ConnectionConfig,
@@ -146,7 +147,7 @@ impl Config {
             half_open_limit: 1024,
             syn_cookies: SynCookies::WhenFull,
             time_wait_limit: 65_536,
-            ephemeral_ports: 49_152..=65_535,
+            ephemeral_ports: 1024..=65_535,
             connection: ConnectionConfig::default(),
         }
     }

@@ -73,7 +73,8 @@ impl fmt::Display for Unreachable {
 }
 
 impl Unreachable {
-    /// Whether RFC 1122 section 4.2.3.9 calls it a hard error.
+    /// Whether RFC 9293 section 3.9.2.2 calls it a hard error: codes 2 to 4, and codes 1 and 4 of IPv6. The prohibitions of
+    /// IPv4 (RFC 1812 section 5.2.7.1) came later, and are what code 1 of IPv6 is.
     pub(crate) fn is_hard(self) -> bool {
         matches!(self, Self::Protocol | Self::Port | Self::Prohibited)
     }

@@ -90,4 +90,21 @@ mod tests {
         let other = Secret::new([8; 16]);
         assert_ne!(other.initial_sequence_number(Instant::ZERO, address(1), address(80)), at(0, 1));
     }
+
+    /// RFC 7323 section 5.4, and section 7.1 on what a common clock would tell: each connection's begins elsewhere.
+    #[test]
+    fn timestamps_differ_by_connection_and_by_secret() {
+        let shows = |key, port| {
+            let secret = Secret::new([key; 16]);
+            secret.timestamp_clock(address(port), address(80)).at(Instant::ZERO)
+        };
+        let shown: std::collections::BTreeSet<u32> =
+            [(7, 1), (7, 2), (8, 1)].map(|(k, p)| shows(k, p)).into();
+        assert_eq!(shown.len(), 3);
+        assert_eq!(
+            shows(7, 1),
+            shows(7, 1),
+            "RFC 6191 section 3: the same for both lives of one pair of sockets"
+        );
+    }
 }

@@ -69,6 +69,9 @@ pub(crate) struct Agreed {
     pub(crate) is_sack: bool,
     /// ECN.
     pub(crate) is_ecn: bool,
+    /// Whether every SYN, ours and the peer's, was one that sets ECN up. If not, marks are still answered, but our own
+    /// data is not ECN-capable (RFC 3168 section 6.1.1).
+    pub(crate) is_ecn_setup: bool,
     /// Window scaling, be it by zero bits.
     pub(crate) is_scaling: bool,
     /// Scale of the windows that the peer sends.
@@ -132,6 +135,7 @@ impl Agreed {
         Self {
             is_sack: config.sack,
             is_ecn: config.ecn,
+            is_ecn_setup: true,
             is_scaling: config.window_scaling,
             send_shift: 0,
             receive_shift: if config.window_scaling { shift_for(config.receive_buffer_max()) } else { 0 },
@@ -155,6 +159,11 @@ impl Agreed {
             Some(shift) if self.is_scaling => self.send_shift = shift.min(SHIFT_MAX),
             _ => (self.is_scaling, self.send_shift, self.receive_shift) = (false, 0, 0),
         }
+    }
+
+    /// Whether our SYN may set ECN up, and our data be ECN-capable.
+    pub(crate) fn may_mark(&self) -> bool {
+        self.is_ecn && self.is_ecn_setup
     }
 
     /// The options of a segment that is no SYN.

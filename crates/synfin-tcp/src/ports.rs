@@ -54,4 +54,28 @@ mod tests {
         }
         assert_eq!(used.len(), 100);
     }
+
+    /// RFC 6056 section 3.3.3: who sees the ports that are chosen for one destination learns nothing of those for another,
+    /// nor does who knows them of one host learn those of another.
+    #[test]
+    fn where_the_search_begins_is_secret_and_differs_by_destination() {
+        let mut begins = std::collections::BTreeSet::new();
+        for (key, local, remote) in [
+            (1, [10, 0, 0, 1], [10, 0, 0, 2]),
+            (2, [10, 0, 0, 1], [10, 0, 0, 2]),
+            (1, [10, 0, 0, 3], [10, 0, 0, 2]),
+        ] {
+            for port in [80, 81] {
+                let (secret, remote) = (Secret::new([key; 16]), SocketAddr::from((remote, port)));
+                begins.insert(Ports::default().choose(
+                    &(1024..=65535),
+                    &secret,
+                    local.into(),
+                    remote,
+                    |_| true,
+                ));
+            }
+        }
+        assert_eq!(begins.len(), 6, "{begins:?}");
+    }
 }

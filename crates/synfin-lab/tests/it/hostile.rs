@@ -68,7 +68,8 @@ fn every_end_has_its_name() {
                  client.does = ['wait 100h']\nmax-packets = 5000";
     assert_eq!(cut_short(often), Some(CutShort::Packets(5000)));
     // More often than a peer answers what it need not (RFC 5961 section 7): the connection ends, and so does the run.
-    let too_often = "hosts.keep-alive = { idle = '1ms', interval = '1ms', probes = 255 }\nlimit = '100h'\n\
+    // If both asked, each question would tell that somebody is there (RFC 9293 MUST-26).
+    let too_often = "client.keep-alive = { idle = '1ms', interval = '1ms', probes = 255 }\nlimit = '100h'\n\
                      client.does = ['wait 99h', 'close']\nlink.delay = '0s'";
     assert_eq!(cut_short(too_often), None);
 }

@@ -5,6 +5,7 @@
 mod drill;
 mod drill_language;
 mod drills;
+mod exact;
 mod hostile;
 mod link;
 mod random;

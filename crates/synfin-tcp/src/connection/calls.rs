@@ -12,7 +12,7 @@ use crate::send::Fin;
 use crate::time::Instant;
 use crate::timers::Timer;
 
-/// Why nothing can be written.
+/// Why nothing can be written, or the writing half not be closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
@@ -79,6 +79,7 @@ impl<O: Observer> Connection<O> {
             if self.state.is_synchronized() && self.rcv.is_window_update_due(self.snd.mss) {
                 self.rcv.ack.on_urgent_need();
             }
+            self.observe(now);
             return ReadOutcome::Data(chunk);
         }
         if self.rcv.queued() > 0 {
@@ -120,13 +121,16 @@ impl<O: Observer> Connection<O> {
     }
 
     /// CLOSE: no more octets will be written. What is queued is still sent, and the other direction stays open.
-    /// Calling it again does nothing.
-    pub fn shutdown(&mut self, now: Instant) {
-        if self.snd.fin != Fin::None {
-            return;
-        }
+    /// Calling it again while the FIN is on its way does nothing.
+    ///
+    /// # Errors
+    /// When both directions are closed, or the connection is over: there is nothing to close any more. Nobody has to
+    /// care.
+    pub fn shutdown(&mut self, now: Instant) -> Result<(), WriteError> {
         match self.state {
-            State::Closed | State::Listen => {}
+            State::Closed | State::Listen => return Err(WriteError::Closed(self.events.error)),
+            State::Closing | State::LastAck | State::TimeWait => return Err(WriteError::Closing),
+            _ if self.snd.fin != Fin::None => return Ok(()),
             State::SynSent => {
                 // "Return 'error: closing' responses to any queued SENDs."
                 let error = (self.snd.queue.len() > 0).then_some(ConnectionError::Aborted);
@@ -137,7 +141,8 @@ impl<O: Observer> Connection<O> {
                 if self.snd.queue.len() == 0 {
                     self.become_state(now, State::FinWait1);
                 }
-                // Otherwise it is queued until ESTABLISHED: see `segment_arrives::fifth_ack`.
+                // Otherwise it is queued until ESTABLISHED: see `segment_arrives::fifth_ack`. In either case the FIN itself
+                // leaves when our SYN is acknowledged: a peer that does not want the connection needs none.
             }
             State::Established => {
                 self.snd.fin = Fin::Queued;
@@ -145,15 +150,17 @@ impl<O: Observer> Connection<O> {
             }
             // LAST-ACK is entered when the FIN is sent.
             State::CloseWait => self.snd.fin = Fin::Queued,
-            State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck | State::TimeWait => {}
+            State::FinWait1 | State::FinWait2 => {}
         }
         self.observe(now);
+        Ok(())
     }
 
-    /// ABORT: the connection ends at once, and the peer is told by a RST.
-    pub fn abort(&mut self, now: Instant) {
+    /// ABORT: the connection ends at once, and the peer is told by a RST. Says whether there was one to end.
+    pub fn abort(&mut self, now: Instant) -> bool {
         let says_so = match self.state {
-            State::Closed | State::Listen => return,
+            // "Error: connection does not exist."
+            State::Closed | State::Listen => return false,
             State::SynSent | State::Closing | State::LastAck | State::TimeWait => false,
             State::SynReceived
             | State::Established
@@ -168,6 +175,8 @@ impl<O: Observer> Connection<O> {
             self.pending.is_reset_stamped = true;
         }
         self.rcv.discard();
+        self.observe(now);
+        true
     }
 
     /// The user lets go of the connection: it closes regularly, and what still comes is nobody's.
@@ -179,9 +188,12 @@ impl<O: Observer> Connection<O> {
             self.abort(now);
             return;
         }
-        self.shutdown(now);
+        let _closed_already = self.shutdown(now);
         if self.state == State::FinWait2 {
             self.timers.start(Timer::Close, now + self.config.fin_wait_2);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,10 +44,16 @@ impl<O: Observer> Connection<O> {
     /// RFC 1191 section 6.4, RFC 8201 section 5.4: what was too big goes again in smaller pieces. That is no
     /// congestion.
     fn on_too_big(&mut self, mtu: u32) {
-        let floor = if self.tuple.is_ipv6() { MTU_MIN_V6 } else { MTU_MIN_V4 };
-        // An old router does not say how much: RFC 1191 section 7.1 has a table of plateaus, of which this is the one
-        // that nearly everything passes.
-        let mtu = if mtu == 0 { 576 } else { mtu.max(floor) };
+        let mtu = match mtu {
+            // RFC 8201 section 4: a message that speaks of less is discarded.
+            ..MTU_MIN_V6 if self.tuple.is_ipv6() => return,
+            // An old router does not say how much: RFC 1191 section 7.1 has a table of plateaus, of which this is the
+            // one that nearly everything passes. Each packet in flight has such an answer of its own, and with a step
+            // for each of them the whole table would be gone through at once.
+            0 => 576,
+            mtu if self.tuple.is_ipv6() => mtu,
+            mtu => mtu.max(MTU_MIN_V4),
+        };
         if mtu >= self.mtu {
             return;
         }

@@ -86,7 +86,7 @@ pub struct Connection<O: Observer = NoObserver> {
 /// else uses up the challenges, must not think us dead. They are counted at all because of peers that answer every
 /// acknowledgement of what they have not sent: their answers look like keep-alives, and ours would go on for ever.
 #[derive(Clone, Copy, Debug, Default)]
-struct Challenge {
+pub(crate) struct Challenge {
     since: Instant,
     count: u8,
     keep_alives: u8,
@@ -140,6 +140,7 @@ pub(crate) struct Handshake {
     /// Never, where nobody remembers (a cookie): then nothing is measured by it.
     pub(crate) syn_sent_at: Instant,
     pub(crate) syn_retransmissions: u32,
+    pub(crate) challenge: Challenge,
 }
 
 impl<O: Observer> Connection<O> {
@@ -190,8 +191,11 @@ impl<O: Observer> Connection<O> {
         connection.snd.nxt = connection.snd.iss + 1;
         connection.snd.set_window(handshake.irs, connection.snd.iss, u32::from(handshake.wnd));
         connection.on_peer_syn(handshake.irs);
+        connection.challenge = handshake.challenge;
         connection.syn_sent_at = handshake.syn_sent_at;
         connection.attempts = handshake.syn_retransmissions;
+        // A SYN,ACK that is sent again does not set ECN up: see `transmit`.
+        connection.agreed.is_ecn_setup &= handshake.syn_retransmissions == 0;
         for _ in 0..handshake.syn_retransmissions {
             connection.snd.rtt.on_timeout();
         }

@@ -2,7 +2,7 @@
 
 use synfin_wire::{SeqNumber, State};
 
-use super::{Beginning, Challenge, Connection};
+use super::{Beginning, Challenge, Connection, Handshake};
 use crate::observer::Observer;
 use crate::options::Agreed;
 use crate::send::Fin;
@@ -52,6 +52,12 @@ impl<O: Observer> Connection<O> {
     /// A new connection takes the place of this one in TIME-WAIT.
     pub(crate) fn end_time_wait(&mut self, now: Instant) {
         self.close_with(now, None);
+    }
+
+    /// What a segment that left it in SYN-RECEIVED has changed, for the record.
+    pub(crate) fn note_in(&self, handshake: &mut Handshake) {
+        handshake.challenge = self.challenge;
+        handshake.agreed.is_ecn_setup = self.agreed.is_ecn_setup;
     }
 
     /// The SYN,ACK of a record is to be sent.

@@ -154,6 +154,7 @@ impl<O: Observer> Connection<O> {
                 // RFC 6298 (5.1).
                 self.timers.start(Timer::Retransmission, now + self.snd.rtt.rto(&self.config.rto));
             }
+            self.bound_by_user_timeout(Timer::Retransmission, self.stalled_since);
         } else {
             self.timers.stop(Timer::Retransmission);
         }
@@ -161,8 +162,18 @@ impl<O: Observer> Connection<O> {
             if !self.timers.is_running(Timer::Persist) {
                 self.timers.start(Timer::Persist, now + self.persist_interval(waits_for_window));
             }
+            self.bound_by_user_timeout(Timer::Persist, self.last_received.max(self.stalled_since));
         } else {
             self.timers.stop(Timer::Persist);
+        }
+    }
+
+    /// USER TIMEOUT is when it is, not when the timer runs out next, which may be a minute later. Both timers look for it
+    /// first.
+    fn bound_by_user_timeout(&mut self, timer: Timer, since: Instant) {
+        let Some(at) = self.config.r2.map(|r2| since + r2) else { return };
+        if self.timers.deadline(timer).is_some_and(|deadline| deadline > at) {
+            self.timers.start(timer, at);
         }
     }
 

@@ -111,7 +111,8 @@ impl<O: Observer> Connection<O> {
             flags |= Flags::ACK;
         }
         // RFC 3168 section 6.1.1.1: a SYN that was lost may have been lost because of these.
-        if self.agreed.is_ecn && self.attempts == 0 {
+        self.agreed.is_ecn_setup &= self.attempts == 0;
+        if self.agreed.may_mark() {
             flags |= if is_answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
         }
         let offer = Offer {
@@ -154,7 +155,8 @@ impl<O: Observer> Connection<O> {
             let limits = self.limits(*left);
             let was_idle = self.snd.board.is_empty();
             let is_probe = std::mem::take(&mut self.pending.is_tail_probe) && self.snd.recovery.is_open();
-            let next = if std::mem::take(&mut self.pending.is_window_probe) {
+            let is_window_probe = std::mem::take(&mut self.pending.is_window_probe);
+            let next = if is_window_probe {
                 self.snd.next_window_probe(now, &limits, timestamp)
             } else if is_probe {
                 self.snd.next_probe(now, &limits, timestamp)
@@ -168,7 +170,7 @@ impl<O: Observer> Connection<O> {
                 if is_probe {
                     continue;
                 }
-                self.pending.has_tried = true;
+                self.pending.has_tried = self.snd.has_unsent();
                 break;
             };
             if was_idle {
@@ -181,7 +183,9 @@ impl<O: Observer> Connection<O> {
             }
             let count = next.len.div_ceil(limits.segment_size).max(1);
             *left = left.saturating_sub(count);
-            self.transmit_next(now, &next, limits.segment_size, sink);
+            // RFC 3168 sections 6.1.5 and 6.1.6: neither what is sent again nor a window probe is ECN-capable.
+            let may_mark = !next.is_again && !is_window_probe;
+            self.transmit_next(now, &next, limits.segment_size, may_mark, sink);
         }
         self.settle_timers(now);
         if is_new_sent || !self.timers.is_running(Timer::Probe) {
@@ -232,12 +236,13 @@ impl<O: Observer> Connection<O> {
         now: Instant,
         next: &Next,
         segment_size: u32,
+        may_mark: bool,
         sink: &mut S,
     ) {
         let mut flags = next.flags | Flags::ACK;
         let mut ecn = Ecn::NotEct;
-        if self.agreed.is_ecn && !next.is_again && next.len > 0 {
-            // RFC 3168 section 6.1.5: what is sent again is not ECN-capable; nor are control segments.
+        // Control segments are not ECN-capable.
+        if self.agreed.may_mark() && may_mark && next.len > 0 {
             ecn = Ecn::Ect0;
             if std::mem::take(&mut self.snd.recovery.is_cwr_due) {
                 flags |= Flags::CWR;

@@ -14,7 +14,7 @@ use super::half_open::HalfOpen;
 use super::listener::ListenerKey;
 use super::{Endpoint, Handled, Reply};
 use crate::config::{ConnectionConfig, SynCookies};
-use crate::connection::Handshake;
+use crate::connection::{Challenge, Handshake};
 use crate::incoming::{Incoming, KnownOptions};
 use crate::isn::{Secret, Use};
 use crate::observer::Observer;
@@ -44,6 +44,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         agreed: &Agreed,
     ) -> Handled {
         self.counters.cookies_sent += 1;
+        self.last_cookie_at = Some(now);
         let iss = encode(&self.secret, now, local, remote, segment.seq(), agreed.peer_mss);
         let has_timestamps = agreed.timestamps.is_some();
         let offer = Offer {
@@ -82,7 +83,10 @@ impl<O: Observer + Clone> Endpoint<O> {
         segment: &mut Incoming,
     ) -> Option<Handled> {
         let flags = segment.header.flags;
-        if self.config.syn_cookies == SynCookies::Never || self.counters.cookies_sent == 0 {
+        // Who has sent none for so long that none can be good any more takes none: a forger has to guess 24 bits, and no
+        // more time for it than a flood lasts.
+        let is_any_good = |at| now.nanos_since(at) < 2 * PERIOD_NS;
+        if self.config.syn_cookies == SynCookies::Never || !self.last_cookie_at.is_some_and(is_any_good) {
             return None;
         }
         if !flags.ack() || flags.intersects(Flags::SYN | Flags::RST) {
@@ -105,6 +109,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             wnd: segment.header.window,
             syn_sent_at: Instant::NEVER,
             syn_retransmissions: 0,
+            challenge: Challenge::default(),
         };
         let record = HalfOpen {
             listener: listener_key,

@@ -195,21 +195,9 @@ impl<O: Observer + Clone> Endpoint<O> {
     // RFC 9293 MUST-22, MUST-23: as for any other segment, for at least three minutes.
     fn on_half_open_timeout(&mut self, now: Instant, key: Key) {
         let Some(record) = self.half_open.get_mut(key) else { return };
-        let Some(config) = self.listeners.get(record.listener).map(|l| l.config.clone()) else {
-            self.remove_half_open(key);
-            return;
-        };
-        let record = *record;
-        if now.since(record.handshake.syn_sent_at) >= config.syn_r2 {
-            self.observe_record(
-                now,
-                record.socket,
-                record.local,
-                record.remote,
-                State::SynReceived,
-                State::Closed,
-            );
-            self.remove_half_open(key);
+        let r2 = self.listeners.get(record.listener).map(|listener| listener.config.syn_r2);
+        if r2.is_none_or(|r2| now.since(record.handshake.syn_sent_at) >= r2) {
+            self.abandon_half_open(now, key);
             return;
         }
         if let Some(record) = self.half_open.get_mut(key) {

@@ -13,7 +13,7 @@ use super::listener::{Listener, ListenerKey};
 use super::wheel::TimerKey;
 use super::{ConnectionId, Endpoint, Handled, Key, Slot, Tuple};
 use crate::config::SynCookies;
-use crate::connection::{Beginning, Connection, Handshake};
+use crate::connection::{Beginning, Challenge, Connection, Handshake};
 use crate::incoming::Incoming;
 use crate::observer::Observer;
 use crate::options::{Agreed, TimestampClock};
@@ -82,6 +82,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             wnd: segment.header.window,
             syn_sent_at: now,
             syn_retransmissions: 0,
+            challenge: Challenge::default(),
         };
         let wheel = &mut self.wheel;
         let clock = self.secret.timestamp_clock(local, remote);
@@ -125,7 +126,7 @@ impl<O: Observer + Clone> Endpoint<O> {
         let Some(record) = self.half_open.get(key).copied() else { return Handled::Dropped };
         let Some(mut connection) = self.expand(now, &record) else {
             // The listener has gone: nobody waits for this connection.
-            self.remove_half_open(key);
+            self.abandon_half_open(now, key);
             return self.handle_unknown(now, record.local, record.remote, segment);
         };
         let is_full = self.listeners.get(record.listener).is_none_or(Listener::is_full);
@@ -138,6 +139,9 @@ impl<O: Observer + Clone> Endpoint<O> {
         match connection.state() {
             State::SynReceived => {
                 self.drain(now, &mut connection);
+                if let Some(kept) = self.half_open.get_mut(key) {
+                    connection.note_in(&mut kept.handshake);
+                }
                 Handled::Answered
             }
             State::Listen | State::Closed => {
@@ -158,6 +162,14 @@ impl<O: Observer + Clone> Endpoint<O> {
             listener.accepted.push_back(ConnectionId(key));
         }
         Handled::Accepted(ConnectionId(key))
+    }
+
+    /// A record ends, and no connection comes of it.
+    pub(super) fn abandon_half_open(&mut self, now: Instant, key: Key) {
+        if let Some(HalfOpen { socket, local, remote, .. }) = self.half_open.get(key).copied() {
+            self.observe_record(now, socket, local, remote, State::SynReceived, State::Closed);
+        }
+        self.remove_half_open(key);
     }
 
     pub(super) fn remove_half_open(&mut self, key: Key) {

@@ -113,11 +113,7 @@ impl<O: Observer + Clone> Endpoint<O> {
     }
 
     pub(super) fn listener_for(&self, local: SocketAddr) -> Option<ListenerKey> {
-        let any = match local {
-            SocketAddr::V4(_) => SocketAddr::from(([0; 4], local.port())),
-            SocketAddr::V6(_) => SocketAddr::from(([0; 16], local.port())),
-        };
-        self.listening.get(&local).or_else(|| self.listening.get(&any)).copied()
+        self.listening.get(&local).or_else(|| self.listening.get(&any(local))).copied()
     }
 
     fn handle_listen(
@@ -164,6 +160,14 @@ impl<O: Observer + Clone> Endpoint<O> {
         let reply = Reply::of(&reset.burst(local, remote, config.ttl, config.dscp));
         self.reply(reply);
         Handled::Answered
+    }
+}
+
+/// The same port at any address of the family.
+pub(super) fn any(local: SocketAddr) -> SocketAddr {
+    match local {
+        SocketAddr::V4(_) => SocketAddr::from(([0; 4], local.port())),
+        SocketAddr::V6(_) => SocketAddr::from(([0; 16], local.port())),
     }
 }
 

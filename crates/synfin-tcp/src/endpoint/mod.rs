@@ -31,6 +31,7 @@ use crate::connection::Connection;
 use crate::isn::{Secret, Use};
 use crate::observer::{NoObserver, Observer};
 use crate::ports::Ports;
+use crate::time::Instant;
 use crate::tuple::Tuple;
 
 /// Names a connection of an endpoint.
@@ -76,6 +77,8 @@ pub struct Endpoint<O: Observer + Clone = NoObserver> {
     /// Segments of no connection, or of records.
     replies: VecDeque<Reply>,
     next_cookie: u64,
+    /// When a SYN was answered by a cookie last.
+    last_cookie_at: Option<Instant>,
     counters: Counters,
 }
 
@@ -158,6 +161,7 @@ impl<O: Observer + Clone> Endpoint<O> {
             eventful: VecDeque::new(),
             replies: VecDeque::new(),
             next_cookie: 1,
+            last_cookie_at: None,
             counters: Counters::default(),
         }
     }
@@ -264,7 +268,7 @@ mod size_tests {
         let timer = Wheel::<Slot>::NODE_SIZE;
         let member = Slab::<Member<NoObserver>>::SLOT_SIZE;
         assert!(member + table + timer <= 1024, "{member} + {table} + {timer}");
-        assert!(size_of::<HalfOpen>() <= 160, "{}", size_of::<HalfOpen>());
+        assert!(size_of::<HalfOpen>() <= 176, "{}", size_of::<HalfOpen>());
         assert!(size_of::<TimeWait>() <= 160, "{}", size_of::<TimeWait>());
     }
 }

@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::handle::any;
 use super::listener::Listener;
 use super::{ConnectionId, Endpoint, Everybody, Key, ListenerId, Member, Slot, Tuple, is_unicast};
 use crate::config::ConnectionConfig;
@@ -157,7 +158,10 @@ impl<O: Observer + Clone> Endpoint<O> {
         let everybody = Everybody { connections, half_open, time_wait };
         let is_free = |port| {
             let local = SocketAddr::new(ip, port);
-            table.get(&Tuple::new(local, remote), &everybody).is_none() && !listening.contains_key(&local)
+            // RFC 6056 section 3.2: not the port of a service.
+            table.get(&Tuple::new(local, remote), &everybody).is_none()
+                && !listening.contains_key(&local)
+                && !listening.contains_key(&any(local))
         };
         let port = ports.choose(&config.ephemeral_ports, secret, ip, remote, is_free);
         port.map(|port| SocketAddr::new(ip, port)).ok_or(ConnectError::NoPort)

@@ -26,21 +26,23 @@ pub(super) struct TimeWait {
 }
 
 impl TimeWait {
-    /// Whether a SYN may take the place of this connection.
+    /// Whether a SYN may take the place of this connection; `has_timestamps`: with a listener that agrees on them.
     ///
-    /// RFC 6191 section 2: with timestamps on both sides, if the new one's is later; otherwise, and if they are equal,
-    /// if the sequence number is beyond what was received.
+    /// RFC 6191 section 2: where both have timestamps, if the new one's is later; if only the new one has, always, for
+    /// PAWS tells the two apart from then on; otherwise, and if they are equal, if the sequence number is beyond what
+    /// was received. Anything else is for the connection to answer (RFC 9293 section 3.10.7.4, fourth).
     // RFC 9293 MAY-2: a SYN is accepted in TIME-WAIT; SHLD-4: with the help of timestamps.
-    pub(super) fn may_be_reused_by(&self, segment: &Incoming) -> bool {
+    pub(super) fn may_be_reused_by(&self, segment: &Incoming, has_timestamps: bool) -> bool {
         let flags = segment.header.flags;
         if !flags.syn() || flags.ack() || flags.rst() {
             return false;
         }
-        let is_beyond = segment.seq().is_after(self.remains.rcv_nxt);
-        match (self.remains.agreed.timestamps, segment.options.timestamps) {
+        let is_beyond = segment.seq().is_at_or_after(self.remains.rcv_nxt);
+        match (self.remains.agreed.timestamps, segment.options.timestamps.filter(|_| has_timestamps)) {
             (Some(ours), Some((value, _))) if value != ours.recent => {
                 TimestampClock::is_before(ours.recent, value)
             }
+            (None, Some(_)) => true,
             _ => is_beyond,
         }
     }
@@ -86,16 +88,22 @@ impl<O: Observer + Clone> Endpoint<O> {
 
     /// A new connection takes the place of one in TIME-WAIT, if the segment is a SYN that may, and somebody listens.
     pub(super) fn reuse(&mut self, now: Instant, old: &TimeWait, segment: &Incoming) -> Option<Handled> {
-        if !old.may_be_reused_by(segment) {
+        let (local, remote) = (old.local, old.remote);
+        let key = self.listener_for(local)?;
+        let listener = self.listeners.get(key)?;
+        let config = listener.config.clone();
+        if !old.may_be_reused_by(segment, config.timestamps) {
             return None;
         }
-        let (local, remote) = (old.local, old.remote);
-        let listener = self.listener_for(local)?;
-        let config = self.listeners.get(listener)?.config.clone();
+        if listener.is_full() || self.half_open.len() >= self.config.half_open_limit {
+            // No cookie: its sequence number would not be beyond the old ones. It comes again.
+            self.counters.syns_dropped += 1;
+            return Some(Handled::Dropped);
+        }
         match self.unbind(&Tuple::new(local, remote))? {
-            Slot::TimeWait(key) => self.end_time_wait(now, key),
-            Slot::Connection(key) => {
-                let member = self.connections.get_mut(key)?;
+            Slot::TimeWait(old) => self.end_time_wait(now, old),
+            Slot::Connection(old) => {
+                let member = self.connections.get_mut(old)?;
                 member.connection.end_time_wait(now);
                 member.is_in_table = false;
             }
@@ -106,6 +114,6 @@ impl<O: Observer + Clone> Endpoint<O> {
         let mut agreed = Agreed::hoped(&config, clock, local.is_ipv6());
         agreed.settle(now, &segment.options, local.is_ipv6());
         agreed.is_ecn &= segment.header.flags.contains(Flags::ECE | Flags::CWR);
-        Some(self.add_half_open(now, listener, local, remote, iss, agreed, segment))
+        Some(self.add_half_open(now, key, local, remote, iss, agreed, segment))
     }
 }

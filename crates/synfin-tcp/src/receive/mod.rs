@@ -118,14 +118,14 @@ impl Receiver {
             self.queue.push(new);
         } else {
             let reassembly = self.reassembly.get_or_insert_default();
-            let inserted = reassembly.insert(from, &new, self.buffer);
+            let inserted = reassembly.insert(from, &new, self.buffer, from == self.nxt);
             if inserted.duplicate.is_some() {
                 self.duplicate = inserted.duplicate;
             }
             is_cut |= !inserted.is_new && inserted.duplicate.is_none();
             if let Some((chunks, end)) = reassembly.take_in_order(self.nxt) {
                 self.nxt = end;
-                chunks.into_iter().for_each(|chunk| self.queue.push(chunk));
+                chunks.into_iter().for_each(|chunk| self.queue.push_kept(chunk));
             }
             if reassembly.is_empty() {
                 self.reassembly = None;

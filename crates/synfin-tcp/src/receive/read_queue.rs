@@ -14,6 +14,9 @@ const GATHERED: usize = 4096;
 /// Chunks that there is room for from the start: 1 KiB, for as long as anything waits.
 const CHUNKS: usize = 32;
 
+/// Chunks that may wait before short ones are gathered, wherever they come from.
+const KEPT_MAX: usize = 1024;
+
 /// The queue. Empty, it holds no memory.
 #[derive(Debug, Default)]
 pub(crate) struct ReadQueue {
@@ -46,6 +49,18 @@ impl ReadQueue {
             }
             self.chunks.push_back(text);
         }
+    }
+
+    /// Appends text that was kept for a while: what is short has been copied then, and is not copied again, unless there
+    /// is so much of it that somebody sends crumbs on purpose.
+    pub(crate) fn push_kept(&mut self, text: Bytes) {
+        if self.chunks.len() >= KEPT_MAX {
+            self.push(text);
+            return;
+        }
+        self.len = self.len.saturating_add(length(&text));
+        self.flush();
+        self.chunks.push_back(text);
     }
 
     /// Takes the next octets, at most `max`.

@@ -53,7 +53,10 @@ impl Reassembly {
     }
 
     /// Holds `text`, which begins at `start`, as far as it is new. `window` is the receive window in octets.
-    pub(crate) fn insert(&mut self, start: SeqNumber, text: &Bytes, window: u32) -> Inserted {
+    ///
+    /// `is_next` says that it begins where the stream goes on, and is taken out again at once: it always finds room. It
+    /// is what everything here waits for, and if it were dropped for want of room, nothing would ever move again.
+    pub(crate) fn insert(&mut self, start: SeqNumber, text: &Bytes, window: u32, is_next: bool) -> Inserted {
         let end = start + u32::try_from(text.len()).unwrap_or(u32::MAX >> 1);
         if start == end {
             return Inserted::default();
@@ -69,8 +72,10 @@ impl Reassembly {
                 return Inserted { is_new: false, duplicate: Some(SackBlock { left: start, right: end }) };
             }
         }
-        let is_full = first == last && self.ranges.len() >= RANGES_MAX;
-        if is_full || self.chunks >= CHUNKS_BASE + window as usize / OCTETS_PER_CHUNK {
+        let has_ranges = first != last || self.ranges.len() < RANGES_MAX;
+        let has_chunks = self.chunks < CHUNKS_BASE + window as usize / OCTETS_PER_CHUNK;
+        let has_room = has_ranges && has_chunks;
+        if !is_next && !has_room {
             return Inserted::default();
         }
         let inserted = self.merge(first..last, SackBlock { left: start, right: end }, text);

@@ -110,3 +110,43 @@ fn a_duplicate_is_reported_once() {
     rcv.on_ack_sent();
     assert_eq!(rcv.sack_blocks(&mut room), 1);
 }
+
+/// Two thousand octets arrive one by one above a gap, more than are kept; then the gap is filled, and the rest comes
+/// again. Nothing is lost, and nothing waits for ever.
+#[test]
+fn crumbs_above_a_gap_do_not_shut_the_gap() {
+    for step in [1, 2] {
+        let mut rcv = receiver(60_000, 0);
+        let start = rcv.nxt;
+        for i in 0..2000 {
+            rcv.on_text(start + 100 + i * step, &text(1), MSS);
+        }
+        for i in 0..10 {
+            assert!(rcv.on_text(start + 10 * i, &text(10), MSS).in_order >= 10, "step {step}");
+        }
+        let kept = rcv.nxt.distance_from(start);
+        assert_eq!(rcv.on_text(rcv.nxt, &text(5000), MSS).in_order, 5000);
+        let mut read = 0;
+        while let Some(chunk) = rcv.read(Instant::ZERO, usize::MAX, None) {
+            read += i64::try_from(chunk.len()).unwrap();
+        }
+        assert_eq!(read, i64::from(kept) + 5000);
+    }
+}
+
+/// What was kept out of order is copied once if it is short, and not at all if it is not.
+#[test]
+fn what_was_out_of_order_is_copied_once_at_most() {
+    let mut rcv = receiver(60_000, 0);
+    let start = rcv.nxt;
+    let (long, short) = (text(1000), text(100));
+    rcv.on_text(start + 10, &long, MSS);
+    rcv.on_text(start + 1010, &short, MSS);
+    rcv.on_text(start + 1110, &short, MSS);
+    rcv.on_text(start, &text(10), MSS);
+    let mut read = || rcv.read(Instant::ZERO, usize::MAX, None).unwrap();
+    assert_eq!(read().len(), 10);
+    assert_eq!(read().as_ptr(), long.as_ptr());
+    // Had they been copied once more, they would be one piece.
+    assert_eq!((read().len(), read().len()), (100, 100));
+}

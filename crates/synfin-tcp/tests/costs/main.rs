@@ -11,8 +11,9 @@ use bytes::Bytes;
 use counting::counted;
 use synfin_tcp::{
     Burst, Checksum, Config, ConnectionConfig, ConnectionId, Ecn, Endpoint, Incoming, Instant, KeepAlive,
-    ListenerId, NoObserver, ReadOutcome,
+    KnownOptions, ListenerId, NoObserver, ReadOutcome, SynCookies,
 };
+use synfin_wire::tcp::{Flags, Header};
 
 /// Two hosts whose segments are handed over as they are: nobody allocates but TCP.
 struct Hosts {
@@ -189,4 +190,70 @@ fn what_arrives_is_handed_on_by_reference() {
     let (a, b) = (IpAddr::from(A), IpAddr::from(B));
     let incoming = Incoming::parse(bytes.clone(), a, b, Ecn::NotEct, Checksum::Trusted).unwrap();
     assert_eq!(incoming.payload.as_ptr(), bytes[20..].as_ptr());
+}
+
+/// An idle established connection costs at most 1 KiB, all included: whatever an endpoint has allocated for thousands of
+/// them, tables, timers and queues with the room that they keep free, divided by their number.
+#[test]
+fn an_idle_connection_costs_less_than_a_kibibyte() {
+    let mut hosts = Hosts::new();
+    // Right after the tables have grown is when they are largest for what is in them.
+    for count in [500, 8193 - 500] {
+        let ((), _, octets) = counted(|| {
+            for _ in 0..count {
+                hosts.connect();
+            }
+        });
+        let each = octets / (2 * count);
+        assert!(each <= 1024, "{each} octets each for {count}");
+        println!("{each} octets each");
+    }
+}
+
+/// SYN-RECEIVED and TIME-WAIT are compact records: a third of a connection and less.
+#[test]
+fn records_cost_a_third_of_a_connection() {
+    const COUNT: i64 = 4000;
+    let mut hosts = Hosts::new();
+    hosts.connect();
+    let ((), allocations, octets) = counted(|| {
+        for _ in 0..COUNT {
+            let (a, b) = hosts.connect();
+            let now = hosts.now;
+            hosts.a.close(now, a);
+            hosts.settle();
+            hosts.b.close(now, b);
+            hosts.settle();
+        }
+    });
+    assert_eq!(hosts.a.states().count(), COUNT as usize + 1);
+    assert!(octets / COUNT <= 340, "TIME-WAIT takes {} octets", octets / COUNT);
+    println!("TIME-WAIT takes {} octets", octets / COUNT);
+    // One for the FIN of each side, until it is acknowledged.
+    let most = 2 * COUNT as u64 + COUNT as u64 / 20;
+    assert!(allocations < most, "{allocations} allocations for {COUNT} connections that came and went");
+
+    let mut config = Config::new([1; 16]);
+    (config.half_open_limit, config.syn_cookies) = (COUNT as usize, SynCookies::WhenFull);
+    let mut flooded = Endpoint::new(config, NoObserver);
+    flooded.listen(SocketAddr::from((B, 80)), 100, None).unwrap();
+    let mut flood = |ports: core::ops::Range<u16>| {
+        for source_port in ports {
+            let header = Header { source_port, destination_port: 80, flags: Flags::SYN, ..Header::default() };
+            let options = KnownOptions::default();
+            let mut segment = Incoming { header, options, payload: Bytes::new(), ecn: Ecn::NotEct };
+            let now = Instant::from_nanos(1_000_000_000);
+            flooded.handle(now, A.into(), B.into(), &mut segment);
+            flooded.poll_transmit(now, u32::MAX, &mut |_: &Burst<'_>| {});
+        }
+        flooded.states().count()
+    };
+    let (count, allocations, octets) = counted(|| flood(1..COUNT as u16 + 1));
+    assert_eq!(count, COUNT as usize);
+    assert!(octets / COUNT <= 340, "SYN-RECEIVED takes {} octets", octets / COUNT);
+    println!("SYN-RECEIVED takes {} octets", octets / COUNT);
+    assert!(allocations < COUNT as u64 / 20, "{allocations} allocations for {COUNT} SYNs");
+    // Beyond the limit it is cookies, and nothing at all.
+    let (count, allocations, octets) = counted(|| flood(10_000..20_000));
+    assert_eq!((count, allocations, octets), (COUNT as usize, 0, 0));
 }

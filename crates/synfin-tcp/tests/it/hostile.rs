@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use synfin_tcp::{ConnectionConfig, ReadOutcome};
+use synfin_tcp::{ConnectionConfig, ReadOutcome, Variables};
 
 use synfin_wire::tcp::{Flags, TcpOption};
 
@@ -110,12 +110,23 @@ proptest! {
                                 prop_assert!(!data.is_empty() && data.len() <= max);
                             }
                         }
-                        Act::Shutdown => connection.shutdown(now),
-                        _ => connection.abort(now),
+                        Act::Shutdown => {
+                            let _result = connection.shutdown(now);
+                        }
+                        _ => {
+                            connection.abort(now);
+                        }
                     }
                 }
             }
             prop_assert!(peer.taken().len() < 5000);
+            // The observer knows all there is to know.
+            if let Some(connection) = peer.id.and_then(|id| peer.endpoint.connection(id)) {
+                let (shown, now) = (peer.watcher.shown(connection.socket()), connection.info().variables);
+                // WRITE does not say what time it is: what it queues is shown with what happens next.
+                let shown = shown.map(|shown| Variables { send_queue: now.send_queue, ..shown });
+                prop_assert_eq!(shown, Some(now));
+            }
             peer.now = peer.now + Duration::from_micros(1);
         }
 
@@ -129,5 +140,6 @@ proptest! {
         peer.wait(1_000_000);
         prop_assert_eq!(peer.endpoint.states().count(), 0);
         prop_assert_eq!(peer.endpoint.poll_timeout(), None);
+        prop_assert_eq!(peer.watcher.unfinished(), []);
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use synfin_tcp::{
     Burst, Checksum, ConnectError, ConnectionConfig, Ecn, Endpoint, Event, IcmpMessage, Incoming, Instant,
-    KeepAlive, NoObserver, Outgoing, ReadOutcome, Unreachable,
+    KeepAlive, NoObserver, Observer, Outgoing, ReadOutcome, Unreachable, Variables,
 };
-use synfin_wire::State;
 use synfin_wire::tcp::{Flags, Header, OptionsBuf, Segment};
+use synfin_wire::{SocketId, State, StateChange};
 
 use crate::peer::{Peer, ack, seg};
 use crate::rules::icmp;
@@ -17,7 +17,7 @@ use crate::world::{Host, config, plain};
 
 /// What an endpoint sends: from, to, and the octets.
 fn sent(
-    endpoint: &mut Endpoint<impl synfin_tcp::Observer + Clone>,
+    endpoint: &mut Endpoint<impl Observer + Clone>,
     now: Instant,
 ) -> Vec<(SocketAddr, SocketAddr, Bytes)> {
     let mut sent = Vec::new();
@@ -30,7 +30,10 @@ fn sent(
 }
 
 /// Carries everything both ways until nothing is left, and returns every pair of addresses that was used.
-fn carry(ends: &mut [&mut Endpoint<NoObserver>; 2], now: Instant) -> Vec<(SocketAddr, SocketAddr)> {
+fn carry<O: Observer + Clone>(
+    ends: &mut [&mut Endpoint<O>; 2],
+    now: Instant,
+) -> Vec<(SocketAddr, SocketAddr)> {
     let mut used = Vec::new();
     loop {
         let mut is_quiet = true;
@@ -72,7 +75,7 @@ fn the_address_is_chosen_once_and_stays() {
     a.connection_mut(id).unwrap().write(&Bytes::from_static(b"question")).unwrap();
     used.extend(carry(&mut [&mut a, &mut b], now));
     b.connection_mut(accepted).unwrap().write(&Bytes::from_static(b"answer")).unwrap();
-    b.connection_mut(accepted).unwrap().shutdown(now);
+    b.connection_mut(accepted).unwrap().shutdown(now).unwrap();
     used.extend(carry(&mut [&mut a, &mut b], now));
     a.connection_mut(id).unwrap().abort(now);
     used.extend(carry(&mut [&mut a, &mut b], now));
@@ -271,4 +274,80 @@ fn what_lies_beyond_a_shrunk_window_ends_nothing() {
     peer.send(&ack(1, 4001).window(5000));
     peer.send(&seg(Flags::FIN | Flags::ACK, 1, 4001));
     assert_eq!(peer.state(), State::CloseWait);
+}
+
+/// Does not look, and must not be shown anything.
+#[derive(Clone)]
+struct Blind;
+
+impl Observer for Blind {
+    const LOOKS: bool = false;
+
+    fn on_state_change(&mut self, change: &StateChange) {
+        panic!("{change:?}");
+    }
+
+    fn on_variables(&mut self, _: Instant, _: SocketId, variables: &Variables) {
+        panic!("{variables:?}");
+    }
+}
+
+/// Who does not look is never called, from the SYN to the end of TIME-WAIT, and takes no room.
+#[test]
+fn nothing_is_shown_to_who_does_not_look() {
+    let mut now = Instant::from_nanos(1_000_000_000);
+    let mut a = Endpoint::new(config(plain(), 1), Blind);
+    let mut b = Endpoint::new(config(plain(), 2), Blind);
+    let (local, remote) = (Host::A.address(5000), Host::B.address(80));
+    let listener = b.listen(remote, 5, None).unwrap();
+    for aborts in [false, true] {
+        let client = a.connect(now, local, remote, None).unwrap();
+        carry(&mut [&mut a, &mut b], now);
+        let server = b.accept(listener).unwrap();
+        a.connection_mut(client).unwrap().write(&Bytes::from_static(b"hello")).unwrap();
+        carry(&mut [&mut a, &mut b], now);
+        assert!(matches!(b.connection_mut(server).unwrap().read(now, 5), ReadOutcome::Data(_)));
+        if aborts {
+            a.connection_mut(client).unwrap().abort(now);
+        }
+        a.close(now, client);
+        carry(&mut [&mut a, &mut b], now);
+        b.close(now, server);
+        carry(&mut [&mut a, &mut b], now);
+        now = now + Duration::from_secs(1000);
+        a.handle_timeout(now);
+        b.handle_timeout(now);
+        assert_eq!((a.states().count(), b.states().count()), (0, 0));
+    }
+    // A record that nobody answers.
+    a.connect(now, local, remote, None).unwrap();
+    for (source, destination, bytes) in sent(&mut a, now) {
+        let (s, d) = (source.ip(), destination.ip());
+        b.handle(now, s, d, &mut Incoming::parse(bytes, s, d, Ecn::NotEct, Checksum::Check).unwrap());
+    }
+    b.handle_timeout(now + Duration::from_secs(1000));
+    assert_eq!(b.states().count(), 0);
+    assert_eq!(size_of::<synfin_tcp::Connection<Blind>>(), size_of::<synfin_tcp::Connection<NoObserver>>());
+}
+
+/// Section 3.10.8, USER TIMEOUT: it is when it is, behind a closed window too, where the probes come ever more seldom. What
+/// the peer says in between counts.
+#[test]
+fn the_user_timeout_is_exact_behind_a_closed_window() {
+    let r2 = Some(Duration::from_secs(10));
+    for answered in [false, true] {
+        let mut peer = Peer::connected(ConnectionConfig { r2, ..plain() });
+        peer.send(&ack(1, 1).window(0));
+        peer.write(100);
+        // The first probe, after one second, is what is not acknowledged from then on.
+        assert_eq!(peer.wait(6000).len(), 2);
+        if answered {
+            peer.send(&ack(1, 1).window(0));
+        }
+        let more = if answered { 9900 } else { 4900 };
+        peer.wait(more);
+        assert_eq!(peer.state(), State::Established, "answered: {answered}");
+        peer.wait(200);
+        assert_eq!(peer.state(), State::Closed, "answered: {answered}");
+    }
 }

@@ -15,6 +15,8 @@ mod link;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod protection;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod rules;

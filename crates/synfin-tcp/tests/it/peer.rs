@@ -168,6 +168,11 @@ impl Peer {
         handled
     }
 
+    /// Counts from the initial number that another endpoint has given this peer.
+    pub(crate) fn adopt(&mut self, other: &Self) {
+        self.iss = other.iss;
+    }
+
     /// What we have sent since the last time.
     pub(crate) fn taken(&mut self) -> Vec<String> {
         let mut packets = Vec::new();
@@ -247,7 +252,7 @@ impl Peer {
 
     pub(crate) fn shutdown(&mut self) {
         let now = self.now;
-        self.endpoint.connection_mut(self.id.unwrap()).unwrap().shutdown(now);
+        self.endpoint.connection_mut(self.id.unwrap()).unwrap().shutdown(now).unwrap();
     }
 
     pub(crate) fn abort(&mut self) {

@@ -102,7 +102,7 @@ impl User {
         let patience = if connection.state() == State::SynSent { 5 } else { 300 };
         if self.written == self.text.len() && !self.has_shut && is_due && self.random.chance(patience) {
             self.has_shut = true;
-            connection.shutdown(now);
+            let _broken_already = connection.shutdown(now);
         }
         while is_due && !self.is_finished {
             match connection.read(now, self.appetite) {
@@ -230,6 +230,7 @@ fn run(seed: u64, is_told: bool) -> (u64, bool) {
         world.step(wake.unwrap_or(end).max(world.now).min(end));
     }
     assert_eq!((world.a.poll_timeout(), world.b.poll_timeout()), (None, None), "a timer is left");
+    assert_eq!(world.watcher.unfinished(), [], "the observer was not told of an end");
     for (reader, writer) in [(&a, &b), (&b, &a)] {
         assert!(writer.text.starts_with(&reader.read), "{:?} read what nobody wrote", reader.host);
         if !a.error && !b.error && b.id.is_some() {

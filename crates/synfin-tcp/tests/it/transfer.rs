@@ -31,7 +31,7 @@ fn send_all(world: &mut World, len: usize) -> Duration {
                 }
             }
             if written == len {
-                connection.shutdown(now);
+                connection.shutdown(now).unwrap();
             }
         }
         let connection = world.b.connection_mut(b).unwrap();

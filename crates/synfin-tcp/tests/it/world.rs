@@ -43,22 +43,54 @@ impl Host {
     }
 }
 
-/// Remembers every state, and checks every change.
+/// Remembers every state, and checks every change: each socket goes on from where it was, so that none was missed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watcher(pub(crate) Rc<RefCell<Vec<StateChange>>>);
+pub(crate) struct Watcher(pub(crate) Rc<RefCell<Vec<StateChange>>>, Rc<RefCell<Sockets>>, Rc<RefCell<Shown>>);
+
+/// The last state of each socket. Each endpoint counts its own.
+type Sockets = BTreeMap<(SocketAddr, u64), State>;
+
+/// The variables that were shown last of each socket of one endpoint.
+type Shown = BTreeMap<u64, Variables>;
 
 impl Observer for Watcher {
     fn on_state_change(&mut self, change: &StateChange) {
         assert!(change.from.may_become(change.to), "{} -> {}", change.from, change.to);
+        let before = self.1.borrow_mut().insert((change.local, change.socket.cookie), change.to);
+        match before {
+            Some(before) => assert_eq!(before, change.from, "nobody said how it got there: {change:?}"),
+            None => assert!(matches!(change.from, State::Closed | State::Listen), "{change:?}"),
+        }
         self.0.borrow_mut().push(*change);
     }
 
-    fn on_variables(&mut self, _: Instant, _: SocketId, v: &Variables) {
+    fn on_variables(&mut self, _: Instant, socket: SocketId, v: &Variables) {
         assert!(v.snd_una.is_at_or_before(v.snd_nxt), "{v:?}");
+        let outstanding = v.snd_nxt.distance_from(v.snd_una);
+        assert!(
+            [v.in_flight, v.sacked, v.lost].iter().all(|&part| i64::from(part) <= i64::from(outstanding)),
+            "{v:?}"
+        );
+        assert!(v.cwnd > 0 || !v.state.is_synchronized() || v.state == State::TimeWait, "{v:?}");
+        let states = self.1.borrow();
+        let known = states.iter().any(|((_, cookie), state)| *cookie == socket.cookie && *state == v.state);
+        assert!(known, "{} was not told: {states:?}", v.state);
+        self.2.borrow_mut().insert(socket.cookie, *v);
     }
 }
 
 impl Watcher {
+    /// The variables that were shown last.
+    pub(crate) fn shown(&self, socket: SocketId) -> Option<Variables> {
+        self.2.borrow().get(&socket.cookie).copied()
+    }
+
+    /// The states that sockets are in which have not come to their end.
+    pub(crate) fn unfinished(&self) -> Vec<State> {
+        let is_over = |state: &State| matches!(state, State::Closed | State::Listen);
+        self.1.borrow().values().copied().filter(|state| !is_over(state)).collect()
+    }
+
     /// The states of the endpoint at an address, in order.
     pub(crate) fn states(&self, local: SocketAddr) -> Vec<State> {
         let changes = self.0.borrow();

@@ -319,7 +319,8 @@ impl Sockets {
         if matches!(how, How::Write | How::Both)
             && let Some(connection) = self.endpoint.connection_mut(connected.id)
         {
-            connection.shutdown(now);
+            // shutdown() asks for no state that the other direction is in.
+            let _closed_already = connection.shutdown(now);
         }
         connected.is_read_shut |= matches!(how, How::Read | How::Both);
         self.socket(fd)?.kind = Kind::Connected(connected);

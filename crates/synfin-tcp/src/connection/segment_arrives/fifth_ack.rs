@@ -1,7 +1,7 @@
 //! Fifth, check the ACK field (RFC 9293 section 3.10.7.4, with the protection of RFC 5961 section 5).
 
-use synfin_wire::State;
 use synfin_wire::tcp::Flags;
+use synfin_wire::{SeqNumber, State};
 
 use super::{Reset, Step};
 use crate::connection::Connection;
@@ -31,6 +31,7 @@ impl<O: Observer> Connection<O> {
             self.challenge(now);
             return Step::Done;
         }
+        self.update_recent_timestamp(now, segment);
         self.established_ack(now, segment);
         self.state_specific_ack(now)
     }
@@ -68,7 +69,7 @@ impl<O: Observer> Connection<O> {
             segment.seg_len() == 0 && wnd == self.snd.wnd && header.ack == self.snd.una && !was_closed;
         self.snd.update_window(header.seq, header.ack, wnd);
         if was_closed && self.snd.wnd > 0 {
-            self.on_window_opened(now);
+            self.on_window_opened(now, header.ack);
         }
         let is_ece = self.agreed.is_ecn && header.flags.contains(Flags::ECE);
         if header.ack == self.snd.una && segment.seg_len() > 0 && !segment.options.has_sack() && !is_ece {
@@ -112,10 +113,10 @@ impl<O: Observer> Connection<O> {
         }
     }
 
-    /// A window that was closed has opened.
-    fn on_window_opened(&mut self, now: Instant) {
+    /// A window that was closed has opened. What is acknowledged with it was not thrown away.
+    fn on_window_opened(&mut self, now: Instant, ack: SeqNumber) {
         self.pending.is_window_probe = false;
-        if self.attempts > 0 {
+        if self.attempts > 0 && ack == self.snd.una {
             self.snd.on_window_opened();
         }
         self.attempts = 0;

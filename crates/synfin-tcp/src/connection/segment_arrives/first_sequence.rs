@@ -1,6 +1,7 @@
 //! First, check sequence number (RFC 9293 section 3.10.7.4; RFC 7323 section 5; RFC 6191).
 
 use synfin_wire::State;
+use synfin_wire::tcp::Flags;
 
 use super::Step;
 use crate::connection::Connection;
@@ -15,6 +16,8 @@ impl<O: Observer> Connection<O> {
         if self.is_repeated_syn(segment) {
             // The SYN,ACK was lost, or comes too late. RFC 9293 would send an ACK here, which SYN-SENT has no use for.
             self.pending.is_syn = true;
+            // RFC 3168 section 6.1.1: one that does not ask for ECN any more takes back what was asked for.
+            self.agreed.is_ecn_setup &= flags.contains(Flags::ECE | Flags::CWR);
             return Step::Done;
         }
         if self.lacks_timestamp(segment) {
@@ -29,11 +32,16 @@ impl<O: Observer> Connection<O> {
             self.on_unacceptable(now, segment);
             return Step::Done;
         }
-        self.update_recent_timestamp(now, segment);
         if !flags.rst() {
-            self.last_received = now;
+            self.on_heard(now);
         }
         Step::Continue
+    }
+
+    /// The peer is there. A RST is no sign of that: it ends the connection or is nobody's.
+    pub(super) fn on_heard(&mut self, now: Instant) {
+        self.last_received = now;
+        self.pending.keep_alives = 0;
     }
 
     /// Whether the SYN that we answered has come again. In a simultaneous open the other end answers for itself.
@@ -49,23 +57,29 @@ impl<O: Observer> Connection<O> {
     /// Table 6: the four cases.
     fn is_acceptable(&self, segment: &Incoming) -> bool {
         let (seq, len) = (segment.seq(), segment.seg_len());
+        let flags = segment.header.flags;
         let (nxt, wnd) = (self.rcv.nxt, self.rcv.wnd());
         match (len, wnd) {
             (0, 0) => seq == nxt,
             (0, _) => seq.is_within(nxt, wnd),
             // RFC 9293 MUST-66: RST and URG are processed although the window is closed; SHLD-2: also with text.
             // Special allowance for valid ACKs, URGs and RSTs (RFC 9293 section 3.10.7.4): what begins where the
-            // window does is looked at; its text finds no room.
-            (_, 0) => seq == nxt && !segment.payload.is_empty() && !segment.header.flags.syn(),
+            // window does is looked at; its text and its FIN find no room.
+            (_, 0) => seq == nxt && !flags.syn() && (flags.ack() || flags.rst()),
             _ => seq.is_within(nxt, wnd) || (seq + (len - 1)).is_within(nxt, wnd),
         }
     }
 
-    /// RFC 7323 section 3.2: where timestamps were agreed on, a segment without them is dropped in silence.
+    /// RFC 7323 section 3.2: where timestamps were agreed on, a segment without them should be dropped in silence.
+    ///
+    /// Not so a SYN, which agrees on its own options: a peer that has lost its memory, and may not offer timestamps any
+    /// more, must hear the challenge (RFC 5961 section 4.2) that has it reset what it does not remember.
     fn lacks_timestamp(&self, segment: &Incoming) -> bool {
+        let flags = segment.header.flags;
         self.agreed.timestamps.is_some()
             && segment.options.timestamps.is_none()
-            && !segment.header.flags.rst()
+            && !flags.rst()
+            && !flags.syn()
     }
 
     /// RFC 7323 section 5.3 R1.
@@ -79,7 +93,11 @@ impl<O: Observer> Connection<O> {
     }
 
     /// RFC 7323 section 4.3: what covers Last.ACK.sent, or comes before, sets TS.Recent.
-    fn update_recent_timestamp(&mut self, now: Instant, segment: &Incoming) {
+    ///
+    /// Called where the fifth step has found the acknowledgement acceptable: what is dropped before that (a RST in the
+    /// window, a SYN, an acknowledgement that nobody can have sent) must not change anything, or a blind attacker
+    /// could have all that the peer sends dropped as old (RFC 7323 section 5.2, RFC 5961 section 5).
+    pub(super) fn update_recent_timestamp(&mut self, now: Instant, segment: &Incoming) {
         let is_due = segment.seq().is_at_or_before(self.rcv.last_ack_sent);
         if let (Some(ours), Some((value, _))) = (&mut self.agreed.timestamps, segment.options.timestamps)
             && is_due
@@ -100,6 +118,7 @@ impl<O: Observer> Connection<O> {
             self.rcv.ack.on_urgent_need();
             self.on_repeated_fin(now, segment);
         } else if self.is_keep_alive(segment) {
+            self.on_heard(now);
             if self.challenge.may_answer_keep_alive(now) {
                 self.rcv.ack.on_urgent_need();
             }

@@ -46,9 +46,12 @@ enum Step {
 impl<O: Observer> Connection<O> {
     /// SEGMENT ARRIVES for this connection. Its text may be taken out of it.
     pub(super) fn segment_arrives(&mut self, now: Instant, segment: &mut Incoming) {
-        if self.may_take_predicted(now, segment) {
-            return;
+        if !self.may_take_predicted(now, segment) {
+            self.take_by_the_steps(now, segment);
         }
+    }
+
+    fn take_by_the_steps(&mut self, now: Instant, segment: &Incoming) {
         match self.state {
             State::Closed | State::Listen => {
                 self.pending.reset = closed::reset(segment);
@@ -85,4 +88,6 @@ impl<O: Observer> Connection<O> {
 }
 
 #[cfg(test)]
-mod tests;
+mod prediction_tests;
+#[cfg(test)]
+pub(super) mod tests;

@@ -55,7 +55,7 @@ impl<O: Observer> Connection<O> {
         {
             (ours.recent, ours.recent_at) = (value, now);
         }
-        self.last_received = now;
+        self.on_heard(now);
         // Fifth.
         self.snd.update_window(segment.header.seq, segment.header.ack, self.snd.wnd);
         // Seventh.
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::config::ConnectionConfig;
-    use crate::connection::{Beginning, Handshake};
+    use crate::connection::{Beginning, Challenge, Handshake};
     use crate::incoming::{Ecn, KnownOptions};
     use crate::observer::NoObserver;
     use crate::options::Agreed;
@@ -117,7 +117,14 @@ mod tests {
             config: Arc::new(config),
             observer: NoObserver,
         };
-        let handshake = Handshake { irs: IRS, agreed, wnd: 1000, syn_sent_at: now, syn_retransmissions: 0 };
+        let handshake = Handshake {
+            irs: IRS,
+            agreed,
+            wnd: 1000,
+            syn_sent_at: now,
+            syn_retransmissions: 0,
+            challenge: Challenge::default(),
+        };
         let mut connection = Connection::from_listen(now, beginning, &handshake);
         connection.on_segments(now, [segment(IRS + 1, 1000, 0, Some(100))]);
         assert_eq!(connection.state(), State::Established);

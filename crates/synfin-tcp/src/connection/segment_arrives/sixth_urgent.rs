@@ -13,8 +13,9 @@ impl<O: Observer> Connection<O> {
         if !is_open || !segment.header.flags.contains(Flags::URG) {
             return;
         }
-        // RFC 9293 MUST-62: the pointer is that of the octet after the urgent data.
-        let up = Self::text_seq(segment) + u32::from(segment.header.urgent_pointer);
+        // RFC 9293 MUST-62: the pointer is that of the octet after the urgent data, counted from the sequence number of
+        // the segment (section 3.1), which is that of the SYN where there is one.
+        let up = segment.seq() + u32::from(segment.header.urgent_pointer);
         let is_ahead = up.is_after(self.rcv.user());
         let is_advance = self.rcv.up.is_none_or(|old| up.is_after(old));
         if is_ahead && is_advance {

@@ -25,7 +25,7 @@ use synfin_wire::{SeqNumber, SocketId, State};
 
 use super::{closed, listen};
 use crate::config::{Config, ConnectionConfig};
-use crate::connection::{Beginning, Connection, Handshake};
+use crate::connection::{Beginning, Challenge, Connection, Handshake};
 use crate::endpoint::Endpoint;
 use crate::incoming::{Ecn, Incoming, KnownOptions};
 use crate::observer::NoObserver;
@@ -42,7 +42,7 @@ const PEER_WND: u32 = 1000;
 /// Octets that we have in flight where data may be.
 const IN_FLIGHT: u32 = 10;
 
-fn now() -> Instant {
+pub(in crate::connection) fn now() -> Instant {
     Instant::from_nanos(1_000_000_000)
 }
 
@@ -79,14 +79,14 @@ fn segment(flags: Flags, seq: SeqNumber, ack: SeqNumber, len: usize) -> Incoming
 
 /// Which connection: the two ways into SYN-RECEIVED differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Case {
-    state: State,
-    is_passive: bool,
+pub(in crate::connection) struct Case {
+    pub(in crate::connection) state: State,
+    pub(in crate::connection) is_passive: bool,
     /// The user has read nothing, and the window is closed.
-    is_shut: bool,
+    pub(in crate::connection) is_shut: bool,
 }
 
-const CASES: [Case; 13] = {
+pub(in crate::connection) const CASES: [Case; 13] = {
     const fn case(state: State, is_passive: bool) -> Case {
         Case { state, is_passive, is_shut: false }
     }
@@ -111,7 +111,7 @@ const CASES: [Case; 13] = {
 };
 
 /// Brings a connection into a state by the calls and segments that lead there.
-fn connection(case: Case) -> Connection<NoObserver> {
+pub(in crate::connection) fn connection(case: Case) -> Connection<NoObserver> {
     use State::*;
     let peer = IRS + 1;
     if case.is_passive {
@@ -123,6 +123,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
             wnd: u16::try_from(PEER_WND).unwrap(),
             syn_sent_at: now(),
             syn_retransmissions: 0,
+            challenge: Challenge::default(),
         };
         return Connection::from_listen(now(), begin, &handshake);
     }
@@ -146,7 +147,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
             }
         }
         FinWait1 | FinWait2 | Closing | TimeWait => {
-            c.shutdown(now());
+            c.shutdown(now()).unwrap();
             flush(&mut c);
             let (acks_fin, sends_fin) =
                 (matches!(case.state, FinWait2 | TimeWait), matches!(case.state, Closing | TimeWait));
@@ -155,7 +156,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
         }
         LastAck => {
             arrive(&mut c, &segment(fin, peer, ISS + 1, 0));
-            c.shutdown(now());
+            c.shutdown(now()).unwrap();
             flush(&mut c);
         }
         _ => {}
@@ -169,7 +170,7 @@ fn connection(case: Case) -> Connection<NoObserver> {
     c
 }
 
-fn flush(c: &mut Connection<NoObserver>) -> Vec<Header> {
+pub(in crate::connection) fn flush(c: &mut Connection<NoObserver>) -> Vec<Header> {
     let mut sent = Vec::new();
     c.poll_transmit(now(), 100, &mut |burst: &Burst<'_>| sent.push(burst.header));
     sent
@@ -243,7 +244,7 @@ fn by_the_book(case: Case, c: &Variables, segment: &Incoming) -> Outcome {
         (0, 0) => h.seq == c.rcv_nxt,
         (0, _) => within(h.seq),
         // "Special allowance should be made to accept valid ACKs, URGs, and RSTs": the text finds no room.
-        (_, 0) => h.seq == c.rcv_nxt && !f.syn() && !segment.payload.is_empty(),
+        (_, 0) => h.seq == c.rcv_nxt && !f.syn() && (f.ack() || f.rst()),
         _ => within(h.seq) || within(h.seq + (len - 1)),
     };
     if !is_acceptable {

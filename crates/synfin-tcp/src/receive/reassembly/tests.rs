@@ -23,7 +23,7 @@ fn rfc_2018_case_2() {
     let mut reassembly = Reassembly::default();
     for i in 1..8 {
         let start = 5000 + 500 * i;
-        assert!(reassembly.insert(SeqNumber(start), &text(start, start + 500), 65535).is_new);
+        assert!(reassembly.insert(SeqNumber(start), &text(start, start + 500), 65535, false).is_new);
         assert_eq!(blocks(&reassembly), [block(5500, start + 500)]);
     }
 }
@@ -33,7 +33,7 @@ fn rfc_2018_case_2() {
 fn rfc_2018_case_3() {
     let mut reassembly = Reassembly::default();
     let mut arrive = |start: u32| {
-        reassembly.insert(SeqNumber(start), &text(start, start + 500), 65535);
+        reassembly.insert(SeqNumber(start), &text(start, start + 500), 65535, false);
         blocks(&reassembly)
     };
     assert_eq!(arrive(6000), [block(6000, 6500)]);
@@ -48,11 +48,11 @@ fn rfc_2018_case_3() {
 #[test]
 fn duplicates_are_reported_by_their_first_run() {
     let mut reassembly = Reassembly::default();
-    reassembly.insert(SeqNumber(100), &text(100, 200), 65535);
-    reassembly.insert(SeqNumber(300), &text(300, 400), 65535);
-    let all = reassembly.insert(SeqNumber(100), &text(100, 200), 65535);
+    reassembly.insert(SeqNumber(100), &text(100, 200), 65535, false);
+    reassembly.insert(SeqNumber(300), &text(300, 400), 65535, false);
+    let all = reassembly.insert(SeqNumber(100), &text(100, 200), 65535, false);
     assert_eq!(all, Inserted { is_new: false, duplicate: Some(block(100, 200)) });
-    let some = reassembly.insert(SeqNumber(150), &text(150, 350), 65535);
+    let some = reassembly.insert(SeqNumber(150), &text(150, 350), 65535, false);
     assert_eq!(some, Inserted { is_new: true, duplicate: Some(block(150, 200)) });
     assert_eq!(blocks(&reassembly), [block(100, 400)]);
 }
@@ -61,14 +61,36 @@ fn duplicates_are_reported_by_their_first_run() {
 fn hostile_crumbs_are_bounded() {
     let mut reassembly = Reassembly::default();
     for i in 0..10_000u32 {
-        reassembly.insert(SeqNumber(2 * i + 1), &text(0, 1), 65535);
+        reassembly.insert(SeqNumber(2 * i + 1), &text(0, 1), 65535, false);
     }
     assert_eq!(reassembly.ranges.len(), RANGES_MAX);
     let mut reassembly = Reassembly::default();
     for i in 0..10_000u32 {
-        reassembly.insert(SeqNumber(i + 1), &text(0, 1), 65535);
+        reassembly.insert(SeqNumber(i + 1), &text(0, 1), 65535, false);
     }
     assert!(reassembly.chunks <= CHUNKS_BASE + 256);
+}
+
+/// However much is held, what everything waits for finds room: otherwise nothing would move again.
+#[test]
+fn what_comes_next_always_finds_room() {
+    let mut islands = Reassembly::default();
+    let mut chunks = Reassembly::default();
+    for i in 0..10_000u32 {
+        islands.insert(SeqNumber(2 * i + 100), &text(0, 1), 65535, false);
+        chunks.insert(SeqNumber(i + 100), &text(0, 1), 65535, false);
+    }
+    for mut reassembly in [islands, chunks] {
+        let held = reassembly.ranges.len();
+        assert_eq!(
+            reassembly.insert(SeqNumber(0), &text(0, 50), 65535, false),
+            Inserted::default(),
+            "it is full"
+        );
+        assert!(reassembly.insert(SeqNumber(0), &text(0, 50), 65535, true).is_new);
+        assert_eq!(reassembly.take_in_order(SeqNumber(0)).unwrap().1, SeqNumber(50));
+        assert_eq!(reassembly.ranges.len(), held);
+    }
 }
 
 proptest! {
@@ -84,7 +106,7 @@ proptest! {
             let (from, to) = (from as usize, (from + len) as usize);
             let before = have[from..to].iter().all(|&h| h);
             let seq = SeqNumber(base) + from as u32;
-            let inserted = reassembly.insert(seq, &Bytes::copy_from_slice(&stream[from..to]), 65535);
+            let inserted = reassembly.insert(seq, &Bytes::copy_from_slice(&stream[from..to]), 65535, false);
             prop_assert_eq!(inserted.is_new, !before);
             have[from..to].fill(true);
         }
