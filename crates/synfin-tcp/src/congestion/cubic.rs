@@ -22,11 +22,11 @@ pub(crate) struct Cubic {
     /// K, in seconds.
     k: f64,
     /// cwnd_prior.
-    cwnd_prior: f64,
+    cwnd_prior: f32,
     /// W_est.
     w_est: f64,
     /// Fractions of a segment by which the window has grown.
-    credit: f64,
+    credit: f32,
     /// When the current congestion avoidance stage began, later by all the time that the window was not in use; never,
     /// until the first acknowledgement in it.
     epoch: Instant,
@@ -92,18 +92,18 @@ impl CongestionControl for Cubic {
         let t = event.now.since(self.epoch).as_secs_f64();
         let acked = f64::from(event.acked) / mss;
         // Section 4.3: at least as fast as Reno would be.
-        let alpha = if self.w_est < self.cwnd_prior { ALPHA } else { 1.0 };
+        let alpha = if self.w_est < f64::from(self.cwnd_prior) { ALPHA } else { 1.0 };
         self.w_est += alpha * acked / cwnd;
         if self.w_cubic(t) < self.w_est {
-            self.credit = self.credit.max(self.w_est - cwnd);
+            self.credit = self.credit.max((self.w_est - cwnd) as f32);
         } else {
             // Section 4.4: aim at where the curve is one round trip from now.
             let rtt = event.srtt.unwrap_or_default().as_secs_f64();
             let target = self.w_cubic(t + rtt).clamp(cwnd, 1.5 * cwnd);
-            self.credit += (target - cwnd) / cwnd * acked;
+            self.credit += ((target - cwnd) / cwnd * acked) as f32;
         }
-        let octets = (self.credit * mss).floor();
-        self.credit -= octets / mss;
+        let octets = (f64::from(self.credit) * mss).floor();
+        self.credit = (f64::from(self.credit) - octets / mss) as f32;
         // A float beyond the range of u32 saturates.
         window.cwnd = window.cwnd.saturating_add(octets as u32);
     }
@@ -114,13 +114,13 @@ impl CongestionControl for Cubic {
         self.before = Some(Before {
             w_max: self.w_max as f32,
             k: self.k as f32,
-            cwnd_prior: self.cwnd_prior as f32,
+            cwnd_prior: self.cwnd_prior,
             w_est: self.w_est as f32,
             t: self.epoch.known().map(|epoch| self.lasted_until.since(epoch).as_secs_f32()),
         });
         // Section 4.7: fast convergence.
         self.w_max = if cwnd < self.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
-        self.cwnd_prior = cwnd;
+        self.cwnd_prior = cwnd as f32;
         self.epoch = Instant::NEVER;
         self.credit = 0.0;
         // Section 4.6; the flight, and not the window, where the application did not fill it.
@@ -136,7 +136,7 @@ impl CongestionControl for Cubic {
     /// Section 4.9.
     fn on_undo(&mut self) {
         if let Some(Before { w_max, k, cwnd_prior, w_est, t }) = self.before.take() {
-            (self.w_max, self.k, self.cwnd_prior) = (w_max.into(), k.into(), cwnd_prior.into());
+            (self.w_max, self.k, self.cwnd_prior) = (w_max.into(), k.into(), cwnd_prior);
             self.w_est = w_est.into();
             self.epoch = t.map_or(Instant::NEVER, |t| {
                 let lasted = nanos(Duration::try_from_secs_f32(t).unwrap_or_default());
@@ -271,12 +271,12 @@ mod tests {
     #[test]
     fn a_spurious_event_leaves_the_curve_as_it_was() {
         let (mut cubic, mut window, _) = one_second_in();
-        let before = (cubic.w_max, cubic.k, cubic.cwnd_prior, cubic.w_est);
+        let before = (cubic.w_max, cubic.k, f64::from(cubic.cwnd_prior), cubic.w_est);
         let epoch = cubic.epoch;
         cubic.on_congestion(&mut window, 70_000);
         cubic.on_timeout();
         cubic.on_undo();
-        let after = (cubic.w_max, cubic.k, cubic.cwnd_prior, cubic.w_est);
+        let after = (cubic.w_max, cubic.k, f64::from(cubic.cwnd_prior), cubic.w_est);
         for (before, after) in
             [(before.0, after.0), (before.1, after.1), (before.2, after.2), (before.3, after.3)]
         {

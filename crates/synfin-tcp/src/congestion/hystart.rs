@@ -4,14 +4,12 @@ use core::time::Duration;
 
 use synfin_wire::SeqNumber;
 
-use crate::time::nanos;
-
 /// MIN_RTT_THRESH of RFC 9406 section 4.3.
-const MIN_RTT_THRESH_NS: u64 = 4_000_000;
+const MIN_RTT_THRESH_US: u32 = 4_000;
 /// MAX_RTT_THRESH.
-const MAX_RTT_THRESH_NS: u64 = 16_000_000;
+const MAX_RTT_THRESH_US: u32 = 16_000;
 /// MIN_RTT_DIVISOR.
-const MIN_RTT_DIVISOR: u64 = 8;
+const MIN_RTT_DIVISOR: u32 = 8;
 /// N_RTT_SAMPLE.
 const N_RTT_SAMPLE: u8 = 8;
 /// CSS_GROWTH_DIVISOR.
@@ -27,7 +25,7 @@ enum Phase {
     SlowStart,
     /// Conservative slow start: is the growth of the round trip there to stay?
     Css {
-        baseline_ns: u64,
+        baseline_us: u32,
         rounds: u8,
     },
 }
@@ -36,9 +34,9 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HyStart {
     phase: Phase,
-    /// The RFC's infinity is the largest number.
-    last_round_min_ns: u64,
-    current_round_min_ns: u64,
+    /// In microseconds, so that they cost an idle connection little. The RFC's infinity is the largest number.
+    last_round_min_us: u32,
+    current_round_min_us: u32,
     samples: u8,
     window_end: Option<SeqNumber>,
 }
@@ -57,8 +55,8 @@ impl HyStart {
     pub(crate) fn new() -> Self {
         Self {
             phase: Phase::SlowStart,
-            last_round_min_ns: u64::MAX,
-            current_round_min_ns: u64::MAX,
+            last_round_min_us: u32::MAX,
+            current_round_min_us: u32::MAX,
             samples: 0,
             window_end: None,
         }
@@ -76,30 +74,31 @@ impl HyStart {
     ) -> Verdict {
         let mut is_over = false;
         if self.window_end.is_none_or(|end| una.is_at_or_after(end)) {
-            if let (Some(_), Phase::Css { baseline_ns, rounds }) = (self.window_end, self.phase) {
+            if let (Some(_), Phase::Css { baseline_us, rounds }) = (self.window_end, self.phase) {
                 let rounds = rounds + 1;
-                self.phase = Phase::Css { baseline_ns, rounds };
+                self.phase = Phase::Css { baseline_us, rounds };
                 is_over = rounds >= CSS_ROUNDS;
             }
             self.window_end = Some(nxt);
-            self.last_round_min_ns = std::mem::replace(&mut self.current_round_min_ns, u64::MAX);
+            self.last_round_min_us = std::mem::replace(&mut self.current_round_min_us, u32::MAX);
             self.samples = 0;
         }
         if let Some(rtt) = rtt {
-            self.current_round_min_ns = self.current_round_min_ns.min(nanos(rtt));
+            self.current_round_min_us =
+                self.current_round_min_us.min(u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX));
             self.samples = self.samples.saturating_add(1);
         }
-        let (current, last) = (self.current_round_min_ns, self.last_round_min_ns);
+        let (current, last) = (self.current_round_min_us, self.last_round_min_us);
         if self.samples >= N_RTT_SAMPLE {
             match self.phase {
-                Phase::SlowStart if last == u64::MAX => {}
+                Phase::SlowStart if last == u32::MAX => {}
                 Phase::SlowStart => {
-                    let threshold = (last / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESH_NS, MAX_RTT_THRESH_NS);
+                    let threshold = (last / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESH_US, MAX_RTT_THRESH_US);
                     if current >= last.saturating_add(threshold) {
-                        self.phase = Phase::Css { baseline_ns: current, rounds: 0 };
+                        self.phase = Phase::Css { baseline_us: current, rounds: 0 };
                     }
                 }
-                Phase::Css { baseline_ns, .. } if current < baseline_ns => {
+                Phase::Css { baseline_us, .. } if current < baseline_us => {
                     // The growth was spurious.
                     (self.phase, is_over) = (Phase::SlowStart, false);
                 }

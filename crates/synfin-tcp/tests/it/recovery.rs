@@ -1,7 +1,9 @@
 //! Loss recovery and congestion control, segment by segment, against a peer written by hand. The segment size is 1000
 //! octets and the round trip 100 ms.
 
-use synfin_tcp::{Algorithm, ConnectionConfig};
+use std::time::Duration;
+
+use synfin_tcp::{Algorithm, ConnectionConfig, RtoConfig};
 use synfin_wire::tcp::{Flags, TcpOption};
 
 use crate::peer::{Peer, Seg, ack, seg};
@@ -17,7 +19,7 @@ fn ten_with_sack() -> Peer {
         Peer::connected_with(ConnectionConfig { sack: true, ..config() }, &[TcpOption::SackPermitted]);
     peer.write(10_000);
     assert_eq!(peer.taken().len(), 10);
-    peer.now = peer.now + core::time::Duration::from_millis(100);
+    peer.now = peer.now + Duration::from_millis(100);
     peer
 }
 
@@ -25,7 +27,7 @@ fn without_sack() -> Peer {
     let mut peer = Peer::connected(config());
     peer.write(20_000);
     assert_eq!(peer.taken().len(), 10);
-    peer.now = peer.now + core::time::Duration::from_millis(100);
+    peer.now = peer.now + Duration::from_millis(100);
     peer
 }
 
@@ -75,7 +77,7 @@ fn a_lost_retransmission_is_found() {
     peer.send(&report);
     let new = peer.taken();
     assert!(new.iter().all(|line| line.contains("seq 1") && line.contains("001 ack")), "{new:?}");
-    peer.now = peer.now + core::time::Duration::from_millis(100);
+    peer.now = peer.now + Duration::from_millis(100);
     let report = sacked(&peer, 1, &[(1001, 12_001)]);
     peer.send(&report);
     let sent = peer.wait_until(60);
@@ -218,6 +220,35 @@ fn an_idle_connection_starts_anew() {
     peer.wait(5000);
     peer.write(20_000);
     assert_eq!(peer.taken().len(), 10);
+}
+
+/// RFC 9438 section 4.2: while nothing is sent, for less than the timeout, CUBIC's time stands still. At 32 s its curve
+/// would be at 7 segments and some ten thousand more, and each flight would grow by half.
+#[test]
+fn an_idle_connection_does_not_climb_the_curve() {
+    let rto =
+        RtoConfig { min: Duration::from_secs(60), max: Duration::from_secs(120), ..RtoConfig::default() };
+    let config =
+        ConnectionConfig { congestion: Algorithm::Cubic, hystart: false, sack: true, rto, ..plain() };
+    let mut peer = Peer::connected_with(config, &[TcpOption::SackPermitted]);
+    peer.write(10_000);
+    peer.taken();
+    peer.now = peer.now + Duration::from_millis(100);
+    let report = sacked(&peer, 1, &[(1001, 10_001)]);
+    peer.send(&report);
+    peer.taken();
+    peer.send(&ack(1, 10_001));
+    assert_eq!(peer.variables().cwnd, 7000);
+    for flight in [10_001, 17_001] {
+        peer.write(7000);
+        peer.taken();
+        peer.now = peer.now + Duration::from_millis(100);
+        for segment in 1..=7 {
+            peer.send(&ack(1, flight + 1000 * segment));
+        }
+        assert!((7000..9000).contains(&peer.variables().cwnd), "{:?}", peer.variables());
+        peer.now = peer.now + Duration::from_secs(32);
+    }
 }
 
 /// RFC 3168: agreed on by the SYNs; marks come back as ECE until CWR; an echo halves the window once, and says so.
