@@ -75,7 +75,7 @@ impl Session {
             tracker: Tracker::new(config),
             printer: Only {
                 output: output::open(args, show, progress, is_live)?,
-                target: output::name(args),
+                target: output::name(&args.output),
                 ids: args.connection.clone(),
                 since_ns: None,
                 tree: None,
@@ -84,8 +84,8 @@ impl Session {
             writer: write.map(writer).transpose()?,
             comments: Comments::default(),
             told: Vec::new(),
-            style: output::style(args, io::IsTerminal::is_terminal(&io::stderr())),
-            is_quiet: args.quiet,
+            style: output::style(&args.output, io::IsTerminal::is_terminal(&io::stderr())),
+            is_quiet: args.output.quiet,
             interfaces_seen: Vec::new(),
         })
     }

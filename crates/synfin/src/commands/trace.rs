@@ -50,7 +50,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     options.snap_len = args.snap_length;
     options.buffer_bytes = args.buffer << 20;
     options.promiscuous = args.promiscuous;
-    targets::check(&[], args.write.as_deref(), args.view.output.as_deref())?;
+    targets::check(&[], args.write.as_deref(), args.view.output.file.as_deref())?;
     let place = Place::of(args);
     place.check()?;
     let mut beside = Beside::open(&options.filter, runs_command, place.scope());
@@ -59,20 +59,20 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     let mut session =
         Session::new(&args.view, show, args.checksums, write, Linger::Short, &Progress::NONE, true)?;
     let interrupt = Interrupt::install()?;
-    if args.view.verbose {
+    if args.view.output.verbose {
         eprintln!("capturing on {}{}, {}", args.interface, place, sources.describe());
-    } else if !args.view.quiet && !runs_command {
+    } else if !args.view.output.quiet && !runs_command {
         eprintln!("capturing on {}{}; Ctrl-C ends", args.interface, place);
     }
     for (id, interface) in (0..).zip(sources.interfaces()) {
         session.on_interface(InterfaceId(id), interface);
     }
-    if !args.view.quiet {
-        beside.tell_missing(args.view.verbose);
+    if !args.view.output.quiet {
+        beside.tell_missing(args.view.output.verbose);
     }
     let mut end = End { interrupt, stoppers: sources.stoppers(), child: None, asked_at: None };
     if runs_command {
-        let tells_forks = beside.tells_forks(args.view.quiet);
+        let tells_forks = beside.tells_forks(args.view.output.quiet);
         if !tells_forks {
             session.only_since(now_ns());
         }
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
         events: beside.is_there(),
         signals: runs_command,
     };
-    rights::keep_only(needs, args.view.verbose);
+    rights::keep_only(needs, args.view.output.verbose);
     let outcome = capture(&mut sources, &mut beside, &mut session, &mut end);
     let outcome = outcome.and(beside.finish(sources.interfaces(), &mut session));
     while let Some(loss) = sources.poll_loss() {
