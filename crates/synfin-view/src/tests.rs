@@ -275,7 +275,7 @@ fn the_footer_says_what_is_missing() {
         truncated_files: 1,
         ..Summary::default()
     };
-    insta::assert_snapshot!(crate::footer(&summary, &Style::default()), @"
+    insta::assert_snapshot!(crate::footer(&summary, summary.connections, &Style::default()), @"
     1 connection, 990 packets in 1,000 frames, 10 not TCP
     ! 12,345 packets dropped before they were captured: a larger buffer or a
       narrower filter helps

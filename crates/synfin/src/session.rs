@@ -245,7 +245,8 @@ impl Session {
         let written = self.writer.take().map_or(Ok(()), Writer::finish).map_err(failure::write);
         let printed = self.printer.output.finish(&summary);
         if !self.is_quiet && printed.is_ok() {
-            eprint!("{}", footer(&summary, &self.style));
+            eprint!("{}", footer(&summary, self.printer.shown, &self.style));
+            self.printer.tell_missing(summary.connections);
         }
         told?;
         written?;
@@ -293,6 +294,17 @@ struct Tree {
 }
 
 impl Only {
+    /// Says which numbers were asked for that no connection had: they count from 1.
+    fn tell_missing(&self, connections: u64) {
+        let last = match connections {
+            0 => "there are none".to_owned(),
+            last => format!("the last one is {last}"),
+        };
+        for id in self.ids.iter().filter(|id| !(1..=connections).contains(id)) {
+            eprintln!("there is no connection {id}: {last}");
+        }
+    }
+
     fn shows(&self, connection: &Connection) -> bool {
         let is_new = |since_ns| connection.start_ns >= since_ns && connection.open != Open::Midstream;
         let is_of = |tree: &Tree| {
