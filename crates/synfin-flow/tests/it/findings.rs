@@ -161,7 +161,14 @@ fn capture_gaps() {
 fn half_closed() {
     finds(
         &opened("100 C FIN,ACK 1 ack 1\n 101 S ACK 1 ack 2\n 5100 S PSH,ACK 1 ack 2 len 10"),
-        &["note half-closed: The client has closed, the server has not: the last packet came 5.0 s later."],
+        &["note half-closed: The client has closed, and no FIN of the server was seen: \
+           the last packet came 5.0 s later."],
+    );
+    // Nor was this one, but its acknowledgement was.
+    finds(
+        &opened("100 C FIN,ACK 1 ack 1\n 101 S ACK 1 ack 2\n 103 C ACK 2 ack 2"),
+        &["note half-closed: The client has closed, and no FIN of the server was seen: \
+           the last packet came 3.0 ms later."],
     );
 }
 
