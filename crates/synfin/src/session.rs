@@ -47,6 +47,17 @@ pub(crate) enum Linger {
     Short,
 }
 
+/// What is left to be seen of a connection, from the least on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Unfinished {
+    /// It is over.
+    Nothing,
+    /// An answer to its SYN.
+    Answer,
+    /// Its close.
+    Close,
+}
+
 impl Session {
     pub(crate) fn new(
         args: &ViewArgs,
@@ -225,15 +236,22 @@ impl Session {
         self.tracker.summary().connections > 0
     }
 
-    /// Whether a connection that is to be shown is not over yet.
-    pub(crate) fn has_unfinished(&self) -> bool {
-        self.tracker.connections().any(|connection| {
+    /// What is left to be seen of connections that are to be shown, by their packets.
+    pub(crate) fn unfinished(&self) -> Unfinished {
+        let left = |connection: &Connection| {
             let is_over = |side| {
                 use synfin_wire::State::{Closed, Listen, TimeWait};
                 matches!(connection.endpoint(side).state(), Closed | Listen | TimeWait)
             };
-            self.printer.shows(connection) && !Side::BOTH.into_iter().all(is_over)
-        })
+            if !self.printer.shows(connection) || Side::BOTH.into_iter().all(is_over) {
+                Unfinished::Nothing
+            } else if connection.open == Open::Attempt && connection.server.sent.packets == 0 {
+                Unfinished::Answer
+            } else {
+                Unfinished::Close
+            }
+        };
+        self.tracker.connections().map(left).max().unwrap_or(Unfinished::Nothing)
     }
 
     /// Everything has been seen. Says how many connections were shown.

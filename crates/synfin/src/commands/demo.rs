@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::rights::{self, Needs};
-use crate::session::{Linger, Session};
+use crate::session::{Linger, Session, Unfinished};
 use crate::targets;
 use exchange::{Exchange, Server};
 
@@ -93,7 +93,7 @@ fn trace(mut live: Live, mut beside: Beside, server: &Server, session: &mut Sess
             }
             Poll::End => break,
         };
-        let is_over = is_idle && session.has_any() && !session.has_unfinished();
+        let is_over = is_idle && session.has_any() && session.unfinished() == Unfinished::Nothing;
         if !is_stopping && (is_over || began.elapsed() >= MAX_TIME) {
             is_stopping = true;
             stopper.stop();

@@ -18,7 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::output;
 use crate::progress::Progress;
 use crate::rights::{self, Needs};
-use crate::session::{Linger, Session};
+use crate::session::{Linger, Session, Unfinished};
 use crate::targets;
 use child::Child;
 use place::Place;
@@ -35,6 +35,10 @@ const STEP_NS: u64 = 10_000_000;
 
 /// How long the command's connections may take to close after it has exited.
 const MAX_CLOSING: Duration = Duration::from_secs(5);
+
+/// How long a SYN of the command may have no answer after it has exited. Most answers take a tenth of that; and who has
+/// exited cannot take one.
+const MAX_ANSWERING: Duration = Duration::from_secs(1);
 
 /// How long a command that was asked to end may take, and its connections to close, before the capture ends.
 const MAX_ENDING: Duration = Duration::from_secs(1);
@@ -70,7 +74,13 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     if !args.view.output.quiet {
         beside.tell_missing(args.view.output.verbose);
     }
-    let mut end = End { interrupt, stoppers: sources.stoppers(), child: None, asked_at: None };
+    let mut end = End {
+        interrupt,
+        stoppers: sources.stoppers(),
+        child: None,
+        asked_at: None,
+        tells: !args.view.output.quiet,
+    };
     if runs_command {
         let tells_forks = beside.tells_forks(args.view.output.quiet);
         if !tells_forks {
@@ -153,6 +163,8 @@ struct End {
     child: Option<Child>,
     /// When the command was asked to end.
     asked_at: Option<Instant>,
+    /// Whether to say what is not waited for.
+    tells: bool,
 }
 
 impl End {
@@ -176,14 +188,23 @@ impl End {
     /// close any more.
     fn on_time(&mut self, seen_until_ns: u64, session: &Session) {
         let Some(child) = &mut self.child else { return };
-        let max = if self.asked_at.is_some() { MAX_ENDING } else { MAX_CLOSING };
-        let is_closed = child.exited().is_some_and(|exited| {
-            seen_until_ns >= exited.at_ns && (!session.has_unfinished() || exited.at.elapsed() >= max)
-        });
+        let (max, what) = match session.unfinished() {
+            Unfinished::Nothing => (Duration::ZERO, None),
+            Unfinished::Answer => (MAX_ANSWERING, Some("an answer to the command's SYN: none came")),
+            Unfinished::Close => (MAX_CLOSING, Some("the command's connections to close: not all did")),
+        };
+        let max = if self.asked_at.is_some() { max.min(MAX_ENDING) } else { max };
+        let is_closed =
+            child.exited().is_some_and(|exited| seen_until_ns >= exited.at_ns && exited.at.elapsed() >= max);
         let is_stubborn = self.asked_at.is_some_and(|at| at.elapsed() >= MAX_ENDING);
-        if is_closed || is_stubborn {
-            self.stop();
+        if !is_closed && !is_stubborn {
+            return;
         }
+        if let Some(what) = what.filter(|_| is_closed && self.tells) {
+            self.tells = false;
+            eprintln!("waited {} s for {what}", max.as_secs());
+        }
+        self.stop();
     }
 }
 

@@ -83,6 +83,28 @@ fn a_command_that_still_runs_is_asked_to_end() {
 }
 
 #[test]
+fn what_was_never_answered_is_not_waited_for_as_a_close_is() {
+    if !namespace::enter("endings::what_was_never_answered_is_not_waited_for_as_a_close_is") {
+        return;
+    }
+    // Packets leave for 10.9.9.2, and nothing comes back.
+    namespace::ip("link add v0 type veth peer name v1");
+    namespace::ip("addr add 10.9.9.1/24 dev v0");
+    namespace::ip("link set v0 up");
+    namespace::ip("link set v1 up");
+    namespace::ip("neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0");
+    let curl = ["curl", "-s", "-m", "0.5", "http://10.9.9.2/"];
+    let ran = synfin(["trace", "-i", "v0", "--format", "json", "tcp", "--"].into_iter().chain(curl));
+    assert_eq!(ran.status, 28, "curl's own, out of time: {}", ran.stderr);
+    assert_eq!(ran.connection()["open"], "attempt");
+    assert!(
+        ran.stderr.contains("waited 1 s for an answer to the command's SYN: none came"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn who_reads_no_more_ends_the_trace_quietly() {
     if !namespace::enter("endings::who_reads_no_more_ends_the_trace_quietly") {
         return;
