@@ -241,7 +241,10 @@ impl Session {
         let left = |connection: &Connection| {
             let is_over = |side| {
                 use synfin_wire::State::{Closed, Listen, TimeWait};
-                matches!(connection.endpoint(side).state(), Closed | Listen | TimeWait)
+                let state = connection.endpoint(side).state();
+                // What answers a socket that has connected to itself looks like its own.
+                matches!(state, Closed | Listen | TimeWait)
+                    || connection.is_to_itself() && (side == Side::Server || state.has_sent_fin())
             };
             if !self.printer.shows(connection) || Side::BOTH.into_iter().all(is_over) {
                 Unfinished::Nothing

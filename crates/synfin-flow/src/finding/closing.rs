@@ -9,7 +9,7 @@ pub(super) fn look(connection: &Connection, find: &mut impl FnMut(&'static str, 
     match connection.close {
         Close::RstByClient => reset(connection, Side::Client, find),
         Close::RstByServer if connection.open != Open::Attempt => reset(connection, Side::Server, find),
-        Close::HalfClosed => half_closed(connection, find),
+        Close::HalfClosed if !connection.is_to_itself() => half_closed(connection, find),
         _ => {}
     }
 }

@@ -172,6 +172,16 @@ fn half_closed() {
     );
 }
 
+/// What a socket sends that has connected to itself (RFC 9293 figure 7, with one end).
+#[test]
+fn one_socket_is_both_ends() {
+    let mut wire = Wire::between("127.0.0.1:7000", "127.0.0.1:7000");
+    wire.iss = (1000, 1000);
+    wire.play("C SYN 0\n C SYN,ACK 0 ack 1\n C PSH,ACK 1 ack 1 len 5\n C ACK 6 ack 6\n C FIN,ACK 6 ack 6\n C ACK 7 ack 7");
+    let told: Vec<_> = wire.run().only().findings().into_iter().map(|finding| finding.kind).collect();
+    assert_eq!(told, ["to-itself"]);
+}
+
 #[test]
 fn keep_alives_alone() {
     finds(
