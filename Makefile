@@ -1,4 +1,4 @@
-# What people type. `make demo` and `make test` need a Rust toolchain and nothing else: they install what is missing.
+# What people type. `make demo` and `make test` need a Rust toolchain and make: they install what else is missing.
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= frames pcapng options http endpoints scenario drill

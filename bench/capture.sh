@@ -26,17 +26,15 @@ longest=60        # seconds that one round may take
 round=5000
 
 here=$(cd "$(dirname "$0")" && pwd)
-PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
-fail() { printf 'capture: %s\n' "$*" >&2; exit 1; }
+# shellcheck source=bench/scratch.sh
+. "$here/scratch.sh"
 
 if [ -s "$file" ]; then
   echo "capture: $file is there already"
   exit 0
 fi
-for tool in ip ethtool nginx wrk tcpdump; do
-  type -P "$tool" >/dev/null || fail "$tool is missing: type scripts/setup.sh bench"
-done
-[ "$(id -u)" = 0 ] || fail "network namespaces need root. Type: sudo bench/capture.sh $file"
+need ip ethtool nginx wrk tcpdump
+need_root "bench/capture.sh $file"
 
 # Some 3 kB for a small answer with its packets, 110 kB for a large one.
 answers=$((connections * (100 + (requests_kept - 1) * keepalive) / 100))
@@ -46,21 +44,9 @@ mkdir -p "$(dirname "$file")"
 free=$(df --output=avail -BM "$(dirname "$file")" | tail -n1 | tr -dc 0-9)
 [ "$free" -gt $((megabytes + 500)) ] || fail "about $megabytes MB are needed, $free MB are free beside $file"
 
-work=$(mktemp -d)
-chmod 755 "$work" # nginx's workers read it as another user
+begin_scratch
+partial+=("$file.part")
 client=synfin-client-$$ server=synfin-server-$$
-tcpdump='' nginx=''
-clean() {
-  trap - EXIT INT TERM
-  [ -z "$tcpdump" ] || kill -INT "$tcpdump" 2>/dev/null || true
-  [ -z "$nginx" ] || kill -TERM "$nginx" 2>/dev/null || true
-  wait
-  ip netns delete "$client" 2>/dev/null || true
-  ip netns delete "$server" 2>/dev/null || true
-  rm -rf "$work" "$file.part"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
 
 # Waits, ten seconds at most, until a command succeeds.
 await() {
@@ -74,8 +60,8 @@ await() {
 }
 
 rounds=$(((connections + round - 1) / round))
-ip netns add "$client"
-ip netns add "$server"
+add_namespace "$client"
+add_namespace "$server"
 ip link add veth0 netns "$client" type veth peer name veth0 netns "$server"
 for side in "$client" "$server"; do
   ip netns exec "$side" ethtool -K veth0 tso off gso off gro off tx off >/dev/null
@@ -108,7 +94,6 @@ http {
 }
 END
 ip netns exec "$server" nginx -e "$work/error.log" -p "$work" -c "$work/nginx.conf" &
-nginx=$!
 await nginx ip netns exec "$client" bash -c 'exec 3<>/dev/tcp/10.9.1.1/8080'
 
 # -Z root: the file is ours to write. The buffer (KiB) holds what arrives while the disk is busy.
@@ -134,7 +119,6 @@ done
 # What tcpdump still has in its buffer reaches the file before it reports.
 kill -INT "$tcpdump"
 wait "$tcpdump" || { cat "$work/tcpdump" >&2; fail 'tcpdump failed'; }
-tcpdump=''
 dropped=$(awk '/packets? dropped by/ { sum += $1 } END { print sum + 0 }' "$work/tcpdump")
 [ "$dropped" -eq 0 ] || fail "tcpdump dropped $dropped packets: ask for less CONCURRENCY"
 

@@ -18,12 +18,10 @@ rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-5}
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
-fail() { printf 'states: %s\n' "$*" >&2; exit 1; }
-for tool in ip nginx wrk tshark tcpdump bpftrace nsenter unshare; do
-  type -P "$tool" >/dev/null || fail "$tool is missing: type scripts/setup.sh bench"
-done
-[ "$(id -u)" = 0 ] || fail 'network namespaces need root. Type: sudo bench/states.sh'
+# shellcheck source=bench/scratch.sh
+. "$here/bench/scratch.sh"
+need ip nginx wrk tshark tcpdump bpftrace nsenter unshare curl
+need_root bench/states.sh
 if [ -n "${SYNFIN:-}" ]; then
   synfin=$SYNFIN
 else
@@ -31,22 +29,9 @@ else
   synfin=${CARGO_TARGET_DIR:-$here/target}/release/synfin
 fi
 
-work=$(mktemp -d)
-chmod 755 "$work" # nginx's workers read it as another user
+begin_scratch
 space=synfin-states-$$
-nginx='' beside=''
-clean() {
-  trap - EXIT INT TERM
-  [ -z "$beside" ] || kill -TERM "$beside" 2>/dev/null || true
-  [ -z "$nginx" ] || kill -TERM "$nginx" 2>/dev/null || true
-  wait
-  ip netns delete "$space" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
-
-ip netns add "$space"
+add_namespace "$space"
 ip -n "$space" link set lo up
 # Not `ip netns exec`, which hides /sys from what it runs.
 within=(nsenter --net="/run/netns/$space")
@@ -95,7 +80,7 @@ ticks_of() {
 
 # measure NAME READY COMMAND…: one round with a command beside, which is ready when the file READY has something in it.
 measure() {
-  local name=$1 ready=$2 rate count ticks=''
+  local name=$1 ready=$2 beside='' rate count ticks=''
   shift 2
   if [ $# -gt 0 ]; then
     : >"$ready"
@@ -115,7 +100,6 @@ measure() {
     ticks=$(($(ticks_of "$beside") - ticks))
     kill -INT "$beside" 2>/dev/null || true
     wait "$beside" || true
-    beside=''
   fi
   echo "$rate" >>"$work/$name"
   printf '  %-9s %8.0f requests/s' "$name" "$rate"

@@ -39,6 +39,7 @@ net-tools|cmd netstat|the list that ours of sockets is compared with
 '
 BENCH_NEEDS='
 nginx|cmd nginx|serves the benchmark traffic
+curl|cmd curl|asks whether it serves
 wrk|cmd wrk|makes the benchmark traffic
 iproute2|cmd ip|the namespaces that the traffic stays in
 ethtool|cmd ethtool|turns segmentation offload off, so that packets are of the size a network carries

@@ -221,6 +221,13 @@ impl Connection {
         }
     }
 
+    /// Whether both ends are one socket, by their addresses: then every packet is what it sends and what it receives,
+    /// and all are taken for the client's.
+    #[must_use]
+    pub fn is_to_itself(&self) -> bool {
+        self.client.address == self.server.address
+    }
+
     /// One of its ends.
     #[must_use]
     pub fn endpoint(&self, side: Side) -> &Endpoint {

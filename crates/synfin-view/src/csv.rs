@@ -28,7 +28,7 @@ pub(crate) const fn header(view: View) -> &'static str {
              flags,seq,ack,len,window,marks"
         }
         View::Messages => "connection,n,kind,from,first_ns,last_ns,packets,complete,text",
-        View::States => "connection,side,local,local_port,remote,remote_port,from,to,at_ns,source",
+        View::States => "connection,side,local,local_port,remote,remote_port,from,to,at_ns,source,inferred",
         View::Findings => "connection,kind,severity,text",
     }
 }
@@ -130,7 +130,8 @@ pub(crate) fn write_state(
 ) {
     let mut row = Row::new(out);
     row.plain(connection.id).plain(side.name()).address(connection, side).address(connection, side.other());
-    row.plain(previous.state).plain(entry.state).plain(entry.at_ns).plain(entry.source.name()).end();
+    row.plain(previous.state).plain(entry.state).plain(entry.at_ns);
+    row.plain(entry.source.name()).plain(entry.is_inferred).end();
 }
 
 pub(crate) fn write_finding(out: &mut String, connection: &Connection, finding: &Finding) {

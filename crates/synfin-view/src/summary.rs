@@ -9,9 +9,10 @@ use crate::text::wrap;
 use crate::units::{Grouped, counted};
 
 /// Totals in a line, and a line for everything that makes them less than the whole truth: packets dropped, events lost,
-/// files that broke off, frames that could not be read.
+/// files that broke off, frames that could not be read. The totals are of all that was looked at; of its connections,
+/// `shown` were shown.
 #[must_use]
-pub fn footer(summary: &Summary, style: &Style) -> String {
+pub fn footer(summary: &Summary, shown: u64, style: &Style) -> String {
     // A figure that is added to the summary must find its place here.
     let Summary {
         frames,
@@ -30,7 +31,15 @@ pub fn footer(summary: &Summary, style: &Style) -> String {
         events_lost,
         truncated_files,
     } = *summary;
-    let mut text = format!("{}, {}", counted(connections, "connection"), counted(packets, "packet"));
+    let mut text = counted(connections, "connection");
+    match shown {
+        _ if shown >= connections => {}
+        0 => text.push_str(", none of them shown"),
+        _ => {
+            let _ = write!(text, ", {} of them shown", Grouped(shown));
+        }
+    }
+    let _ = write!(text, ", {}", counted(packets, "packet"));
     if frames != packets {
         let _ = write!(text, " in {}", counted(frames, "frame"));
     }

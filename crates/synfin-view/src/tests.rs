@@ -6,7 +6,7 @@ use std::io;
 use serde_json::Value;
 use synfin_flow::{Close, Connection, Open, Sink as _, Summary};
 use synfin_wire::tcp::Flags;
-use synfin_wire::{Loss, LossCause, State};
+use synfin_wire::{Loss, LossCause, Source, State};
 
 use crate::testing::{Client, Server, Talk};
 use crate::{Format, Options, Printer, Show, Style, TimeStyle, View};
@@ -216,6 +216,8 @@ fn json_says_options_in_objects_and_sack_relative() {
 fn csv_is_read_back() {
     let mut talk = Talk::new(1);
     talk.handshake().send(Client, Flags::ACK, b"GET /a,\"b\" HTTP/1.1\r\n\r\n");
+    let told = talk.connection.server.states.last_mut().unwrap();
+    (told.source, told.is_inferred) = (Source::Kernel, false);
     for (view, rows) in [
         (View::Connections, 1),
         (View::Packets, 4),
@@ -234,6 +236,12 @@ fn csv_is_read_back() {
         }
         if view == View::Packets {
             assert_eq!(&records[1][8], "SYN,ACK");
+        }
+        if view == View::States {
+            let says: Vec<_> = records.iter().map(|row| (&row[9], &row[10])).collect();
+            let count = |one| says.iter().filter(|says| **says == one).count();
+            assert_eq!(says.len(), count(("packet", "true")) + 1, "{printed}");
+            assert_eq!(count(("kernel", "false")), 1, "{printed}");
         }
     }
 }
@@ -275,7 +283,7 @@ fn the_footer_says_what_is_missing() {
         truncated_files: 1,
         ..Summary::default()
     };
-    insta::assert_snapshot!(crate::footer(&summary, &Style::default()), @"
+    insta::assert_snapshot!(crate::footer(&summary, summary.connections, &Style::default()), @"
     1 connection, 990 packets in 1,000 frames, 10 not TCP
     ! 12,345 packets dropped before they were captured: a larger buffer or a
       narrower filter helps

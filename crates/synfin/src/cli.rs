@@ -12,7 +12,7 @@ use synfin_lab::{Outage, Rule};
 use synfin_view::Show;
 
 #[cfg(feature = "kernel")]
-pub(crate) use self::kernel::{KernelFormat, PrintArgs, ScopeArgs, SocketsArgs, StatesArgs};
+pub(crate) use self::kernel::{KernelFormat, ScopeArgs, SocketsArgs, StatesArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -321,7 +321,10 @@ pub(crate) struct ManArgs {
 
 /// What to show, and how.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Output")]
+#[command(
+    next_help_heading = "Output",
+    mut_arg("quiet", |quiet| quiet.help("Say nothing but what was asked for: no progress, no totals"))
+)]
 pub(crate) struct ViewArgs {
     /// What to show, separated by commas: connections, ladder, packets, messages, states, findings
     #[arg(long, value_name = "WHAT")]
@@ -332,19 +335,32 @@ pub(crate) struct ViewArgs {
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub(crate) format: FormatArg,
-    /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
     /// Times of day instead of seconds since the first packet (in lists and tables)
-    #[arg(long)]
+    #[arg(long, display_order = AFTER_FILE)]
     pub(crate) clock: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Where the file of [`OutputArgs`] stands in the help: behind all that other structures say about output.
+const FILE: usize = 1000;
+/// Room for one more option behind it.
+const AFTER_FILE: usize = FILE + 1;
+
+/// Where output goes, and how it looks there: the same of every command that shows something.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output", next_display_order = AFTER_FILE + 1)]
+pub(crate) struct OutputArgs {
+    /// Write to this file instead of standard output
+    #[arg(id = "output", short, long, value_name = "FILE", display_order = FILE)]
+    pub(crate) file: Option<PathBuf>,
     /// Whether to use colours: auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
     pub(crate) color: ColorArg,
     /// Draw with ASCII characters only
     #[arg(long)]
     pub(crate) ascii: bool,
-    /// Say nothing but what was asked for: no progress, no totals
+    /// Say nothing but what was asked for: no totals
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Say more about what is being done

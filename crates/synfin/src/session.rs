@@ -47,6 +47,17 @@ pub(crate) enum Linger {
     Short,
 }
 
+/// What is left to be seen of a connection, from the least on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Unfinished {
+    /// It is over.
+    Nothing,
+    /// An answer to its SYN.
+    Answer,
+    /// Its close.
+    Close,
+}
+
 impl Session {
     pub(crate) fn new(
         args: &ViewArgs,
@@ -75,7 +86,7 @@ impl Session {
             tracker: Tracker::new(config),
             printer: Only {
                 output: output::open(args, show, progress, is_live)?,
-                target: output::name(args),
+                target: output::name(&args.output),
                 ids: args.connection.clone(),
                 since_ns: None,
                 tree: None,
@@ -84,8 +95,8 @@ impl Session {
             writer: write.map(writer).transpose()?,
             comments: Comments::default(),
             told: Vec::new(),
-            style: output::style(args, io::IsTerminal::is_terminal(&io::stderr())),
-            is_quiet: args.quiet,
+            style: output::style(&args.output, io::IsTerminal::is_terminal(&io::stderr())),
+            is_quiet: args.output.quiet,
             interfaces_seen: Vec::new(),
         })
     }
@@ -225,15 +236,25 @@ impl Session {
         self.tracker.summary().connections > 0
     }
 
-    /// Whether a connection that is to be shown is not over yet.
-    pub(crate) fn has_unfinished(&self) -> bool {
-        self.tracker.connections().any(|connection| {
+    /// What is left to be seen of connections that are to be shown, by their packets.
+    pub(crate) fn unfinished(&self) -> Unfinished {
+        let left = |connection: &Connection| {
             let is_over = |side| {
                 use synfin_wire::State::{Closed, Listen, TimeWait};
-                matches!(connection.endpoint(side).state(), Closed | Listen | TimeWait)
+                let state = connection.endpoint(side).state();
+                // What answers a socket that has connected to itself looks like its own.
+                matches!(state, Closed | Listen | TimeWait)
+                    || connection.is_to_itself() && (side == Side::Server || state.has_sent_fin())
             };
-            self.printer.shows(connection) && !Side::BOTH.into_iter().all(is_over)
-        })
+            if !self.printer.shows(connection) || Side::BOTH.into_iter().all(is_over) {
+                Unfinished::Nothing
+            } else if connection.open == Open::Attempt && connection.server.sent.packets == 0 {
+                Unfinished::Answer
+            } else {
+                Unfinished::Close
+            }
+        };
+        self.tracker.connections().map(left).max().unwrap_or(Unfinished::Nothing)
     }
 
     /// Everything has been seen. Says how many connections were shown.
@@ -245,7 +266,8 @@ impl Session {
         let written = self.writer.take().map_or(Ok(()), Writer::finish).map_err(failure::write);
         let printed = self.printer.output.finish(&summary);
         if !self.is_quiet && printed.is_ok() {
-            eprint!("{}", footer(&summary, &self.style));
+            eprint!("{}", footer(&summary, self.printer.shown, &self.style));
+            self.printer.tell_missing(summary.connections);
         }
         told?;
         written?;
@@ -293,6 +315,17 @@ struct Tree {
 }
 
 impl Only {
+    /// Says which numbers were asked for that no connection had: they count from 1.
+    fn tell_missing(&self, connections: u64) {
+        let last = match connections {
+            0 => "there are none".to_owned(),
+            last => format!("the last one is {last}"),
+        };
+        for id in self.ids.iter().filter(|id| !(1..=connections).contains(id)) {
+            eprintln!("there is no connection {id}: {last}");
+        }
+    }
+
     fn shows(&self, connection: &Connection) -> bool {
         let is_new = |since_ns| connection.start_ns >= since_ns && connection.open != Open::Midstream;
         let is_of = |tree: &Tree| {

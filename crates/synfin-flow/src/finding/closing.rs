@@ -9,7 +9,7 @@ pub(super) fn look(connection: &Connection, find: &mut impl FnMut(&'static str, 
     match connection.close {
         Close::RstByClient => reset(connection, Side::Client, find),
         Close::RstByServer if connection.open != Open::Attempt => reset(connection, Side::Server, find),
-        Close::HalfClosed => half_closed(connection, find),
+        Close::HalfClosed if !connection.is_to_itself() => half_closed(connection, find),
         _ => {}
     }
 }
@@ -57,10 +57,13 @@ fn half_closed(connection: &Connection, find: &mut impl FnMut(&'static str, Seve
     };
     let since = Span(connection.end_ns.saturating_sub(entry.at_ns));
     let (name, other) = (side.name(), side.other().name());
+    // Whether it has not closed, or its FIN passed unseen, the packets do not tell.
     let text = if since.0 == 0 {
-        format!("The {name} has closed, the {other} has not: nothing came after that.")
+        format!("The {name} has closed, and no FIN of the {other} was seen: nothing came after that.")
     } else {
-        format!("The {name} has closed, the {other} has not: the last packet came {since} later.")
+        format!(
+            "The {name} has closed, and no FIN of the {other} was seen: the last packet came {since} later."
+        )
     };
     find("half-closed", Severity::Note, text);
 }

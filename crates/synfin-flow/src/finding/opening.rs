@@ -16,6 +16,13 @@ const LARGE_TRANSFER: u64 = 1_000_000;
 
 pub(super) fn look(connection: &Connection, find: &mut impl FnMut(&'static str, Severity, String)) {
     let Connection { client, server, .. } = connection;
+    if connection.is_to_itself() {
+        // Nothing came from the other end, since there is none.
+        let text = "Both ends have one address: a socket that has connected to itself, or forged packets. What it \
+                    sent and what it received are the same packets, shown as the client's.";
+        find("to-itself", Severity::Note, text.to_owned());
+        return;
+    }
     let lasted = Span(connection.duration_ns());
     // Where the kernel tells of this end, it is CLOSED once it has given up.
     let has_given_up = client.state() == State::Closed;

@@ -161,8 +161,25 @@ fn capture_gaps() {
 fn half_closed() {
     finds(
         &opened("100 C FIN,ACK 1 ack 1\n 101 S ACK 1 ack 2\n 5100 S PSH,ACK 1 ack 2 len 10"),
-        &["note half-closed: The client has closed, the server has not: the last packet came 5.0 s later."],
+        &["note half-closed: The client has closed, and no FIN of the server was seen: \
+           the last packet came 5.0 s later."],
     );
+    // Nor was this one, but its acknowledgement was.
+    finds(
+        &opened("100 C FIN,ACK 1 ack 1\n 101 S ACK 1 ack 2\n 103 C ACK 2 ack 2"),
+        &["note half-closed: The client has closed, and no FIN of the server was seen: \
+           the last packet came 3.0 ms later."],
+    );
+}
+
+/// What a socket sends that has connected to itself (RFC 9293 figure 7, with one end).
+#[test]
+fn one_socket_is_both_ends() {
+    let mut wire = Wire::between("127.0.0.1:7000", "127.0.0.1:7000");
+    wire.iss = (1000, 1000);
+    wire.play("C SYN 0\n C SYN,ACK 0 ack 1\n C PSH,ACK 1 ack 1 len 5\n C ACK 6 ack 6\n C FIN,ACK 6 ack 6\n C ACK 7 ack 7");
+    let told: Vec<_> = wire.run().only().findings().into_iter().map(|finding| finding.kind).collect();
+    assert_eq!(told, ["to-itself"]);
 }
 
 #[test]

@@ -132,8 +132,9 @@ INLINE void *reserve(u32 size)
 		u32 zero = 0;
 		u64 *count = bpf_map_lookup_elem(&lost, &zero);
 
+		/* An interrupt on this processor may count, too, halfway through. */
 		if (count)
-			*count += 1;
+			__sync_fetch_and_add(count, 1);
 	}
 	return place;
 }

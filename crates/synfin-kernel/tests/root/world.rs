@@ -11,7 +11,7 @@ use synfin_kernel::{Change, Event, EventOptions, Report, Session, SessionOptions
 use synfin_wire::State;
 
 /// Longer than anything here takes, on a busy machine too: to fail, and not to hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a test in a network namespace with nothing but a loopback interface.
 pub(crate) fn isolated(test: impl FnOnce() + Send + 'static) {

@@ -18,6 +18,15 @@ fn world() -> World {
     world
 }
 
+/// Both ends established, nothing on its way, and the log empty.
+fn established() -> (World, ConnectionId, ConnectionId) {
+    let mut world = world();
+    let (a, b, _) = world.connected();
+    world.settle();
+    world.taken();
+    (world, a, b)
+}
+
 fn connect(world: &mut World) -> ConnectionId {
     world.a.connect(world.now, Host::A.address(PORTS.0), Host::B.address(PORTS.1), None).unwrap()
 }
@@ -149,10 +158,7 @@ fn figure_11_old_duplicate_syn_between_two_listeners() {
 /// Figure 12: normal close sequence. RFC 9293 MUST-13: 2 MSL in TIME-WAIT.
 #[test]
 fn figure_12_normal_close() {
-    let mut world = world();
-    let (a, b, _) = world.connected();
-    world.settle();
-    world.taken();
+    let (mut world, a, b) = established();
     let now = world.now;
     world.a.connection_mut(a).unwrap().shutdown(now).unwrap();
     world.settle();
@@ -172,10 +178,7 @@ fn figure_12_normal_close() {
 /// Figure 13: simultaneous close sequence.
 #[test]
 fn figure_13_simultaneous_close() {
-    let mut world = world();
-    let (a, b, _) = world.connected();
-    world.settle();
-    world.taken();
+    let (mut world, a, b) = established();
     let now = world.now;
     world.a.connection_mut(a).unwrap().shutdown(now).unwrap();
     world.b.connection_mut(b).unwrap().shutdown(now).unwrap();

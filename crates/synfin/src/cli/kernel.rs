@@ -1,11 +1,10 @@
 //! The options of what asks Linux's own TCP.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::ColorArg;
+use super::OutputArgs;
 use crate::kernel::span;
 
 #[derive(Args, Debug)]
@@ -97,28 +96,15 @@ pub(crate) struct ScopeArgs {
     pub(crate) all_netns: bool,
 }
 
-/// How to print.
+/// How to print what the kernel says.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct PrintArgs {
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = KernelFormat::Text)]
     pub(crate) format: KernelFormat,
-    /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Whether to use colours: auto means on a terminal, unless NO_COLOR is set
-    #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
-    pub(crate) color: ColorArg,
-    /// Draw with ASCII characters only
-    #[arg(long)]
-    pub(crate) ascii: bool,
-    /// Say nothing but what was asked for: no totals
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// Say more about what is being done
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]

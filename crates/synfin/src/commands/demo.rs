@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::rights::{self, Needs};
-use crate::session::{Linger, Session};
+use crate::session::{Linger, Session, Unfinished};
 use crate::targets;
 use exchange::{Exchange, Server};
 
@@ -29,13 +29,13 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
     let server = Server::bind().context("cannot start a server on loopback")?;
     let path = target(args.write.as_deref())?;
     let show = output::show(&args.view, View::Ladder.into());
-    targets::check(&[], Some(&path), args.view.output.as_deref())?;
+    targets::check(&[], Some(&path), args.view.output.file.as_deref())?;
     let (checksums, linger) = (Checksums::Ignore, Linger::Short);
     let mut session = Session::new(&args.view, show, checksums, Some(&path), linger, &Progress::NONE, true)?;
     let mut options = LiveOptions::new("lo");
     options.filter = format!("tcp port {}", server.port());
     let say = |text: &str| {
-        if !args.view.quiet {
+        if !args.view.output.quiet {
             eprintln!("{text}");
         }
     };
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, Failure> {
             ));
             // Both ends are this very process: nobody else is looked at.
             let needs = Needs { events: beside.is_there(), ..Needs::default() };
-            rights::keep_only(needs, args.view.verbose);
+            rights::keep_only(needs, args.view.output.verbose);
             trace(live, beside, &server, &mut session)?;
         }
         Err(error) => {
@@ -93,7 +93,7 @@ fn trace(mut live: Live, mut beside: Beside, server: &Server, session: &mut Sess
             }
             Poll::End => break,
         };
-        let is_over = is_idle && session.has_any() && !session.has_unfinished();
+        let is_over = is_idle && session.has_any() && session.unfinished() == Unfinished::Nothing;
         if !is_stopping && (is_over || began.elapsed() >= MAX_TIME) {
             is_stopping = true;
             stopper.stop();

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<Outcome, Failure> {
     }
     let scenario = scenario(args)?;
     let mut simulation = Simulation::new(&scenario).context("cannot run this scenario")?;
-    targets::check(&[], args.write.as_deref(), args.view.output.as_deref())?;
+    targets::check(&[], args.write.as_deref(), args.view.output.file.as_deref())?;
     let show = output::show(&args.view, View::Ladder.into());
     let mut session = Session::new(
         &args.view,
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<Outcome, Failure> {
         &Progress::NONE,
         false,
     )?;
-    if !args.view.quiet {
+    if !args.view.output.quiet {
         // The file may be somebody else's: nothing in it reaches the terminal as a command.
         let is_text = |c: &char| *c == '\n' || !c.is_control();
         eprintln!("{}\n", scenario.about.chars().filter(is_text).collect::<String>());
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<Outcome, Failure> {
         let written = fs::write(path, plot.to_svg(name));
         written.map_err(|error| failure::output(error, &path.display().to_string()))?;
     }
-    if !args.view.quiet {
+    if !args.view.output.quiet {
         remarks.print();
         say(&simulation.report());
     }

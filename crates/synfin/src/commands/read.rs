@@ -30,11 +30,11 @@ pub(crate) fn run(args: &ReadArgs) -> Result<Outcome, Failure> {
         Failure::from(e).with_hint(hint)
     })?;
     let readers = files.iter().map(|file| open(file)).collect::<Result<Vec<_>, _>>()?;
-    targets::check(files, args.write.as_deref(), args.view.output.as_deref())?;
+    targets::check(files, args.write.as_deref(), args.view.output.file.as_deref())?;
     let is_stream = files.iter().any(|file| file == STDIN);
     let show = output::show(&args.view, View::Connections.into());
     let mut merged = Merged::new(readers);
-    let progress = Progress::new(merged.progress().1, args.view.quiet);
+    let progress = Progress::new(merged.progress().1, args.view.output.quiet);
     let write = args.write.as_deref();
     let mut session =
         Session::new(&args.view, show, args.checksums, write, Linger::Long, &progress, is_stream)?;

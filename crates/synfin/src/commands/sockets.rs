@@ -28,7 +28,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
     let filter = Filter::parse(&args.filter).map_err(|e| Failure::from(e).with_hint(filter::HINT))?;
-    let mut out = Out::open(&args.print)?;
+    let mut out = Out::open(&args.print.output)?;
     let interrupt = Interrupt::install()?;
     let scope = scope(&args.scope);
     let table = Table {
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
         has_processes: args.processes,
         has_color: out.has_color,
     };
-    if scope == Scope::All && !args.print.quiet && !rustix::process::geteuid().is_root() {
+    if scope == Scope::All && !args.print.output.quiet && !rustix::process::geteuid().is_root() {
         eprintln!("network namespaces of other users' processes are not seen without root");
         eprintln!("hint: sudo {}", command_line());
     }
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
     if args.watch.is_some() {
         let namespaces = scope != Scope::Own;
         let needs = Needs { processes: args.processes, namespaces, ..Needs::default() };
-        rights::keep_only(needs, args.print.verbose);
+        rights::keep_only(needs, args.print.output.verbose);
     }
     loop {
         // Sockets first: whose processes are gone by the time these are looked at had nobody to name.
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &SocketsArgs) -> Result<Outcome, Failure> {
         print(args, &table, &sockets, &processes, &mut out)?;
         out.flush()?;
         let is_nameless = |socket: &Socket| socket.inode != 0 && processes.owner(socket.inode).is_none();
-        if args.processes && !args.print.quiet && !has_told && sockets.iter().any(is_nameless) {
+        if args.processes && !args.print.output.quiet && !has_told && sockets.iter().any(is_nameless) {
             has_told = true;
             eprintln!("some are of processes that cannot be looked at");
             if !rustix::process::geteuid().is_root() {
@@ -134,12 +134,12 @@ fn print(
         }
         KernelFormat::Text => {
             table.write(&mut out.buffer, sockets, processes);
-            if !args.print.quiet {
+            if !args.print.output.quiet {
                 let counts: Vec<_> =
                     states.values().map(|(state, count)| format!("{count} {}", state.linux_name())).collect();
                 let total = format!("{} socket{}", sockets.len(), if sockets.len() == 1 { "" } else { "s" });
                 let line = [&[total], counts.as_slice()].concat().join(" · ");
-                let line = if args.print.ascii { line.replace('·', "|") } else { line };
+                let line = if args.print.output.ascii { line.replace('·', "|") } else { line };
                 if args.watch.is_some() {
                     // Above the next round, and gone with this one.
                     out.buffer.extend_from_slice(format!("{line}\n\n").as_bytes());

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
     let namespaces = kernel::has_several(&scope).then(Labels::load);
     let is_elsewhere = scope != Scope::Own;
     let options = SessionOptions { events, tracker: TrackerOptions::default(), scope };
-    let out = Out::open(&args.print)?;
+    let out = Out::open(&args.print.output)?;
     let interrupt = Interrupt::install()?;
     let mut session = Session::open(&options).map_err(|error| kernel::failure(error, &command_line()))?;
     let begun_ns = now_ns();
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
             begun_ns,
             clock: args.clock.then(jiff::tz::TimeZone::system),
             has_color: out.has_color,
-            unicode: !args.print.ascii,
+            unicode: !args.print.output.ascii,
             namespaces,
         },
         out,
@@ -53,15 +53,15 @@ pub(crate) fn run(args: &StatesArgs) -> Result<Outcome, Failure> {
         begun_ns,
         error: None,
     };
-    if !args.print.quiet {
-        kernel::tell_missing(session.report(), args.print.verbose);
+    if !args.print.output.quiet {
+        kernel::tell_missing(session.report(), args.print.output.verbose);
         if print.out.is_terminal || args.summary {
             eprintln!("watching the kernel's TCP; Ctrl-C ends");
         }
     }
 
     let needs = Needs { processes: true, namespaces: is_elsewhere, events: true, signals: false };
-    rights::keep_only(needs, args.print.verbose);
+    rights::keep_only(needs, args.print.output.verbose);
     let deadline = args.duration.and_then(|duration| Instant::now().checked_add(duration));
     let stopper = session.stopper();
     loop {
@@ -152,14 +152,14 @@ impl Print {
     }
 
     fn finish(mut self, args: &StatesArgs) -> Result<Outcome, Failure> {
-        let unicode = !args.print.ascii;
+        let unicode = !args.print.output.ascii;
         match (self.format, args.summary) {
             (KernelFormat::Json, _) => self.tally.write_json(&mut self.out.buffer),
             (KernelFormat::Text, true) => self.tally.write_text(&mut self.out.buffer, unicode),
             (KernelFormat::Text, false) => {}
         }
         self.flush()?;
-        if !args.print.quiet {
+        if !args.print.output.quiet {
             eprintln!("{}", self.tally.footer());
         }
         let is_nothing = self.tally.changes == 0 && self.tally.existing == 0;

@@ -18,7 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::output;
 use crate::progress::Progress;
 use crate::rights::{self, Needs};
-use crate::session::{Linger, Session};
+use crate::session::{Linger, Session, Unfinished};
 use crate::targets;
 use child::Child;
 use place::Place;
@@ -36,6 +36,10 @@ const STEP_NS: u64 = 10_000_000;
 /// How long the command's connections may take to close after it has exited.
 const MAX_CLOSING: Duration = Duration::from_secs(5);
 
+/// How long a SYN of the command may have no answer after it has exited. Most answers take a tenth of that; and who has
+/// exited cannot take one.
+const MAX_ANSWERING: Duration = Duration::from_secs(1);
+
 /// How long a command that was asked to end may take, and its connections to close, before the capture ends.
 const MAX_ENDING: Duration = Duration::from_secs(1);
 
@@ -50,7 +54,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     options.snap_len = args.snap_length;
     options.buffer_bytes = args.buffer << 20;
     options.promiscuous = args.promiscuous;
-    targets::check(&[], args.write.as_deref(), args.view.output.as_deref())?;
+    targets::check(&[], args.write.as_deref(), args.view.output.file.as_deref())?;
     let place = Place::of(args);
     place.check()?;
     let mut beside = Beside::open(&options.filter, runs_command, place.scope());
@@ -59,20 +63,26 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     let mut session =
         Session::new(&args.view, show, args.checksums, write, Linger::Short, &Progress::NONE, true)?;
     let interrupt = Interrupt::install()?;
-    if args.view.verbose {
+    if args.view.output.verbose {
         eprintln!("capturing on {}{}, {}", args.interface, place, sources.describe());
-    } else if !args.view.quiet && !runs_command {
+    } else if !args.view.output.quiet && !runs_command {
         eprintln!("capturing on {}{}; Ctrl-C ends", args.interface, place);
     }
     for (id, interface) in (0..).zip(sources.interfaces()) {
         session.on_interface(InterfaceId(id), interface);
     }
-    if !args.view.quiet {
-        beside.tell_missing(args.view.verbose);
+    if !args.view.output.quiet {
+        beside.tell_missing(args.view.output.verbose);
     }
-    let mut end = End { interrupt, stoppers: sources.stoppers(), child: None, asked_at: None };
+    let mut end = End {
+        interrupt,
+        stoppers: sources.stoppers(),
+        child: None,
+        asked_at: None,
+        tells: !args.view.output.quiet,
+    };
     if runs_command {
-        let tells_forks = beside.tells_forks(args.view.quiet);
+        let tells_forks = beside.tells_forks(args.view.output.quiet);
         if !tells_forks {
             session.only_since(now_ns());
         }
@@ -89,7 +99,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
         events: beside.is_there(),
         signals: runs_command,
     };
-    rights::keep_only(needs, args.view.verbose);
+    rights::keep_only(needs, args.view.output.verbose);
     let outcome = capture(&mut sources, &mut beside, &mut session, &mut end);
     let outcome = outcome.and(beside.finish(sources.interfaces(), &mut session));
     while let Some(loss) = sources.poll_loss() {
@@ -153,6 +163,8 @@ struct End {
     child: Option<Child>,
     /// When the command was asked to end.
     asked_at: Option<Instant>,
+    /// Whether to say what is not waited for.
+    tells: bool,
 }
 
 impl End {
@@ -176,14 +188,23 @@ impl End {
     /// close any more.
     fn on_time(&mut self, seen_until_ns: u64, session: &Session) {
         let Some(child) = &mut self.child else { return };
-        let max = if self.asked_at.is_some() { MAX_ENDING } else { MAX_CLOSING };
-        let is_closed = child.exited().is_some_and(|exited| {
-            seen_until_ns >= exited.at_ns && (!session.has_unfinished() || exited.at.elapsed() >= max)
-        });
+        let (max, what) = match session.unfinished() {
+            Unfinished::Nothing => (Duration::ZERO, None),
+            Unfinished::Answer => (MAX_ANSWERING, Some("an answer to the command's SYN: none came")),
+            Unfinished::Close => (MAX_CLOSING, Some("the command's connections to close: not all did")),
+        };
+        let max = if self.asked_at.is_some() { max.min(MAX_ENDING) } else { max };
+        let is_closed =
+            child.exited().is_some_and(|exited| seen_until_ns >= exited.at_ns && exited.at.elapsed() >= max);
         let is_stubborn = self.asked_at.is_some_and(|at| at.elapsed() >= MAX_ENDING);
-        if is_closed || is_stubborn {
-            self.stop();
+        if !is_closed && !is_stubborn {
+            return;
         }
+        if let Some(what) = what.filter(|_| is_closed && self.tells) {
+            self.tells = false;
+            eprintln!("waited {} s for {what}", max.as_secs());
+        }
+        self.stop();
     }
 }
 

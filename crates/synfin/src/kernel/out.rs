@@ -1,13 +1,14 @@
 //! Where lines go: together in a buffer, handed on when the source has nothing more to say for now.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 use anyhow::Context;
 
-use crate::cli::{ColorArg, PrintArgs};
+use crate::cli::OutputArgs;
 use crate::failure::Failure;
+use crate::output;
 
 /// Handed on when so many bytes have come together.
 const BUFFER: usize = 64 << 10;
@@ -24,8 +25,8 @@ pub(crate) struct Out {
 }
 
 impl Out {
-    pub(crate) fn open(args: &PrintArgs) -> Result<Self, Failure> {
-        let to: Box<dyn Write> = match &args.output {
+    pub(crate) fn open(args: &OutputArgs) -> Result<Self, Failure> {
+        let to: Box<dyn Write> = match &args.file {
             Some(path) => {
                 Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
             }
@@ -35,20 +36,9 @@ impl Out {
                 Err(_) => Box::new(io::stdout()),
             },
         };
-        let name = args
-            .output
-            .as_ref()
-            .map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
-        let is_terminal = args.output.is_none() && io::stdout().is_terminal();
-        let has_color = match args.color {
-            ColorArg::Always => true,
-            ColorArg::Never => false,
-            ColorArg::Auto => {
-                is_terminal
-                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-            }
-        };
+        let is_terminal = output::is_to_terminal(args);
+        let has_color = output::has_color(args, is_terminal);
+        let name = output::name(args);
         Ok(Self { to, name, buffer: Vec::with_capacity(2 * BUFFER), is_terminal, has_color })
     }
 

@@ -71,7 +71,20 @@ fn a_connection_is_chosen_by_its_number() {
             .objects();
     let ids: Vec<_> = of_type(&objects, "connection").iter().map(|object| object["id"].clone()).collect();
     assert_eq!(ids, [2, 5]);
-    assert_eq!(read(&["--connection", "7"]).status, 1);
+    let none = read(&["--connection", "7"]);
+    assert_eq!((none.status, none.stdout.as_str()), (1, ""));
+    assert_eq!(
+        none.stderr,
+        "6 connections, none of them shown, 60 packets\nthere is no connection 7: the last one is 6\n"
+    );
+    let some = read(&["--connection", "0", "--connection", "6"]);
+    assert_eq!((some.status, some.stdout.matches("SYN,ACK").count()), (0, 1));
+    assert_eq!(
+        some.stderr,
+        "6 connections, 1 of them shown, 60 packets\nthere is no connection 0: the last one is 6\n"
+    );
+    let nothing = read(&["port 9", "--connection", "1"]);
+    assert!(nothing.stderr.ends_with("\nthere is no connection 1: there are none\n"), "{}", nothing.stderr);
 }
 
 #[test]

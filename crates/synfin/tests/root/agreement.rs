@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use crate::namespace::{self, wait_for};
-use crate::trace::{Ran, SYNFIN, Trace, kill, synfin};
+use crate::trace::{Ran, SYNFIN, Signal, Trace, kill, synfin};
 use crate::web::Web;
 
 const EACH: usize = 2_500;
@@ -130,9 +130,15 @@ impl Tcpdump {
             file.read_to_end(&mut tail).ok()?;
             tail.windows(Self::LAST.len()).any(|bytes| bytes == Self::LAST).then_some(())
         });
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        self.file
+        std::mem::take(&mut self.file)
+    }
+}
+
+/// Also where the test fails: nobody else would end it.
+impl Drop for Tcpdump {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -235,20 +241,37 @@ fn told_by_packets(file: &Path) -> BTreeMap<u16, Vec<[Vec<String>; 2]>> {
     ends
 }
 
-/// `synfin states` of the web server's connections, which has begun.
-fn watch(file: &Path) -> Child {
-    let mut command = Command::new(SYNFIN);
-    command.args(["states", "-q", "--format", "json", "tcp", "port", "8080", "-o"]).arg(file);
-    let process = command.spawn().unwrap();
-    wait_for("the listener", || fs::metadata(file).ok().filter(|file| file.len() > 0));
-    process
+/// `synfin states` of the web server's connections.
+struct Watch {
+    process: Child,
+    file: PathBuf,
 }
 
-/// Ends it; all that it said.
-fn finish_watch(mut process: Child, file: &Path) -> String {
-    kill("INT", process.id());
-    assert_eq!(process.wait().unwrap().code(), Some(0));
-    fs::read_to_string(file).unwrap()
+impl Watch {
+    /// Starts it, and waits until it has begun.
+    fn start(folder: &Path) -> Self {
+        let file = folder.join("states.json");
+        let mut command = Command::new(SYNFIN);
+        command.args(["states", "-q", "--format", "json", "tcp", "port", "8080", "-o"]).arg(&file);
+        let watch = Self { process: command.spawn().unwrap(), file };
+        wait_for("the listener", || fs::metadata(&watch.file).ok().filter(|file| file.len() > 0));
+        watch
+    }
+
+    /// Ends it; all that it said.
+    fn finish(mut self) -> String {
+        kill(Signal::INT, self.process.id());
+        assert_eq!(self.process.wait().unwrap().code(), Some(0));
+        fs::read_to_string(&self.file).unwrap()
+    }
+}
+
+/// Also where the test fails: nobody else would.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn set_ports(range: &str) {
@@ -272,8 +295,7 @@ fn five_thousand_connections_of_two_clients_with_two_workers() {
     set_ports("2000 65000");
     let web = Web::start_workers(2);
     let tcpdump = Tcpdump::start(web.folder.path());
-    let lines = web.folder.path().join("states.json");
-    let watching = watch(&lines);
+    let watch = Watch::start(web.folder.path());
     let clients = [EACH; 2].map(start_client);
     // By port: a port may come again, in spite of the wide range.
     let mut asked: BTreeMap<u16, Vec<u64>> = BTreeMap::new();
@@ -282,7 +304,7 @@ fn five_thousand_connections_of_two_clients_with_two_workers() {
         finish_client(client).into_iter().for_each(|port| asked.entry(port).or_default().push(pid));
     }
     let file = tcpdump.finish();
-    let said = finish_watch(watching, &lines);
+    let said = watch.finish();
     assert_eq!(asked.values().map(Vec::len).sum::<usize>(), 2 * EACH);
 
     let summary: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
@@ -350,13 +372,12 @@ fn ports_that_come_again() {
     let lines = web.folder.path().join("traced.json");
     let options = ["-i", "lo", "tcp port 8080", "--format", "json", "--show", "connections", "-o"];
     let trace = Trace::start(options.into_iter().chain([lines.to_str().unwrap()]));
-    let states = web.folder.path().join("states.json");
-    let watching = watch(&states);
+    let watch = Watch::start(web.folder.path());
     // One after the other, and the server closes first: so the client's port is free at once.
     for _ in 0..CONNECTIONS {
         fetch(End::Last);
     }
-    let kernel = told_by_kernel(&finish_watch(watching, &states));
+    let kernel = told_by_kernel(&watch.finish());
     let mut reused = 0;
     for (port, connections) in &kernel {
         for (n, connection) in connections.iter().enumerate() {
@@ -370,7 +391,7 @@ fn ports_that_come_again() {
     assert!(reused > CONNECTIONS / 2, "the test is worth its name");
 
     // The same with packets.
-    trace.end("INT").fine();
+    trace.end(Signal::INT).fine();
     let ran = Ran { status: 0, stdout: fs::read_to_string(&lines).unwrap(), stderr: String::new() };
     let mut traced: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
     let mut connections = ran.objects_of("connection");

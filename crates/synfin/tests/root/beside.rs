@@ -9,7 +9,7 @@ use synfin_wire::tcp::Flags;
 
 use crate::handmade::{HERE, Peer, Sent};
 use crate::namespace;
-use crate::trace::{Trace, packets_by_capinfos, packets_by_tshark, synfin};
+use crate::trace::{Signal, Trace, packets_by_capinfos, packets_by_tshark, synfin};
 use crate::web::Web;
 
 #[test]
@@ -114,7 +114,7 @@ fn a_segment_that_the_kernel_drops_says_why_and_so_does_the_file() {
     let mut read = [0; 4];
     accepted.read_exact(&mut read).unwrap();
     assert_eq!(&read, b"kept");
-    let ran = trace.end("INT");
+    let ran = trace.end(Signal::INT);
     let ladder = ran.fine();
     assert_eq!(ladder.matches("kernel: dropped: TCP_CSUM").count(), 1, "{ladder}");
     assert_eq!(synfin(["read", file, "--show", "ladder"]).fine(), ladder);

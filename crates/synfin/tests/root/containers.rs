@@ -10,7 +10,7 @@ use synfin_kernel::Namespace;
 
 use crate::namespace::{self, LONG};
 use crate::ran::{Ran, command};
-use crate::trace::{Trace, synfin};
+use crate::trace::{Signal, Trace, kill, synfin};
 
 /// Ports that no other test has, since all namespaces are looked at. The same in each of them.
 const SERVER: &str = "127.0.0.1:18471";
@@ -101,7 +101,7 @@ fn the_same_addresses_in_two_namespaces_are_two_connections_of_states() {
         while seen.matches(closing).count() < 2 || seen.matches("FIN-WAIT-2").count() < 4 {
             assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "{seen}");
         }
-        crate::trace::kill("INT", process.id());
+        kill(Signal::INT, process.id());
         lines.read_to_string(&mut seen).unwrap();
         assert_eq!(process.wait().unwrap().code(), Some(0));
         for container in &containers {
@@ -172,7 +172,7 @@ fn a_trace_of_all_namespaces_keeps_them_apart_and_so_does_its_file() {
                 scope.spawn(|| container.exchange(listener));
             }
         });
-        assert_eq!(connections(&trace.end("INT")), expected, "{interface}");
+        assert_eq!(connections(&trace.end(Signal::INT)), expected, "{interface}");
         let read = synfin(["read", file].into_iter().chain(show));
         assert_eq!(connections(&read), expected, "{interface}, offline");
         let ladders = synfin(["read", file, "--show", "ladder"]).fine();
@@ -242,7 +242,7 @@ fn interfaces_have_the_names_that_they_have_there() {
     let file = file.to_str().unwrap();
     let trace = Trace::start(["-i", "any", "--netns", &container.pid(), "-w", file]);
     container.exchange(&listener);
-    trace.end("INT").fine();
+    trace.end(Signal::INT).fine();
     let fields = ["-r", file, "-T", "fields", "-e", "frame.interface_name"];
     let output = Command::new("tshark").args(fields).output().unwrap();
     let names = String::from_utf8(output.stdout).unwrap();

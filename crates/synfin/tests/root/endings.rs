@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use crate::judge::Tshark;
 use crate::namespace;
-use crate::trace::{Trace, kill, packets_by_capinfos, packets_by_tshark, synfin};
+use crate::trace::{Signal, Trace, kill, packets_by_capinfos, packets_by_tshark, synfin};
 use crate::web::Web;
 
 /// Both ends of a connection to port 8080 over which a byte has passed each way.
@@ -26,8 +26,8 @@ fn a_signal_ends_the_trace_and_everything_is_written() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    for signal in ["INT", "TERM", "HUP"] {
-        let file = folder.path().join(signal);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let file = folder.path().join(format!("{signal:?}"));
         let tshark = Tshark::start();
         let trace = Trace::start(["-i", "lo", "tcp port 8080", "-w", file.to_str().unwrap()]);
         // The packets of just now, and a connection that is still open.
@@ -52,7 +52,7 @@ fn a_trace_of_nothing_says_so_by_its_status() {
     if !namespace::enter("endings::a_trace_of_nothing_says_so_by_its_status") {
         return;
     }
-    let ran = Trace::start(["-i", "lo"]).end("INT");
+    let ran = Trace::start(["-i", "lo"]).end(Signal::INT);
     assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (1, "", "0 connections, 0 packets\n"));
 }
 
@@ -75,11 +75,33 @@ fn a_command_that_still_runs_is_asked_to_end() {
     let process =
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     namespace::wait_for("the command", || file.exists().then_some(()));
-    kill("TERM", process.id());
+    kill(Signal::TERM, process.id());
     let ran: crate::trace::Ran = process.wait_with_output().unwrap().into();
     assert_eq!(ran.status, 5, "the command's own: {}", ran.stderr);
     // How it closed was still seen.
     assert_ne!(ran.connection()["close"], "open", "{}", ran.stdout);
+}
+
+#[test]
+fn what_was_never_answered_is_not_waited_for_as_a_close_is() {
+    if !namespace::enter("endings::what_was_never_answered_is_not_waited_for_as_a_close_is") {
+        return;
+    }
+    // Packets leave for 10.9.9.2, and nothing comes back.
+    namespace::ip("link add v0 type veth peer name v1");
+    namespace::ip("addr add 10.9.9.1/24 dev v0");
+    namespace::ip("link set v0 up");
+    namespace::ip("link set v1 up");
+    namespace::ip("neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0");
+    let curl = ["curl", "-s", "-m", "0.5", "http://10.9.9.2/"];
+    let ran = synfin(["trace", "-i", "v0", "--format", "json", "tcp", "--"].into_iter().chain(curl));
+    assert_eq!(ran.status, 28, "curl's own, out of time: {}", ran.stderr);
+    assert_eq!(ran.connection()["open"], "attempt");
+    assert!(
+        ran.stderr.contains("waited 1 s for an answer to the command's SYN: none came"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

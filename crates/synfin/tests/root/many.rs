@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::namespace;
-use crate::trace::{Trace, packets_by_capinfos};
+use crate::trace::{Signal, Trace, packets_by_capinfos};
 use crate::web::Web;
 
 const CONNECTIONS: usize = 2_000;
@@ -42,7 +42,7 @@ fn none_of_two_thousand_connections_is_lost() {
         }
     });
     // Closing was done when it returned, over loopback: every packet is in the ring now.
-    let mut ran = trace.end("INT");
+    let mut ran = trace.end(Signal::INT);
     ran.fine();
     ran.stdout = std::fs::read_to_string(&lines).unwrap();
     let connections = ran.objects_of("connection");

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::namespace::{self, wait_for};
 use crate::ran::{Ran, command};
 use crate::rights::copy;
-use crate::trace::{Trace, kill, synfin};
+use crate::trace::{Signal, Trace, kill, synfin};
 
 /// Bits of capabilities(7).
 const DAC_READ_SEARCH: u64 = 1 << 2;
@@ -65,7 +65,7 @@ impl Lines {
 
     /// Ends it as Ctrl-C does: that is fine.
     fn end(mut self) {
-        kill("INT", self.process.id());
+        kill(Signal::INT, self.process.id());
         self.lines.read_to_end(&mut Vec::new()).unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
     }
@@ -99,7 +99,7 @@ fn a_trace_keeps_what_it_takes_to_look_at_processes() {
     drop(client);
     server.read_to_end(&mut Vec::new()).unwrap();
     drop(server);
-    let ran = trace.end("INT");
+    let ran = trace.end(Signal::INT);
     ran.fine();
     let connection = ran.connection();
     assert_eq!(connection["ledger"]["open"], 3, "packets still come: {connection}");
@@ -170,13 +170,13 @@ fn losses_are_counted_with_what_is_kept() {
     states.until(|line| line["existing"] == true);
     wait_until_only(states.process.id(), LOOKING_AT_PROCESSES);
     // While nobody empties it, the buffer overflows: it holds some 700 connections.
-    kill("STOP", states.process.id());
+    kill(Signal::STOP, states.process.id());
     for _ in 0..3_000 {
         let client = TcpStream::connect("127.0.0.1:8080").unwrap();
         drop(listener.accept().unwrap());
         drop(client);
     }
-    kill("CONT", states.process.id());
+    kill(Signal::CONT, states.process.id());
     let loss = states.until(|line| line["type"] == "loss");
     assert_eq!(loss["what"], "kernel-events");
     assert!(loss["count"].as_u64().is_some_and(|count| count > 1_000), "{loss}");
@@ -219,7 +219,7 @@ fn a_command_has_what_its_user_is_due_and_can_be_ended_as_another_user() {
         (fs::read_to_string(format!("/proc/{child}/comm")).ok()? == "sleep\n").then_some(())
     });
     wait_until_only(process.id(), LOOKING_AT_PROCESSES | KILL);
-    kill("INT", process.id());
+    kill(Signal::INT, process.id());
     let ran: Ran = process.wait_with_output().unwrap().into();
     assert_eq!(ran.status, 128 + 15, "{}", ran.stderr);
 }

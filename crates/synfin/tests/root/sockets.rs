@@ -324,7 +324,7 @@ fn the_same_as_netstat_letter_by_letter() {
                 });
             }
         }
-        assert!(!ours.is_empty(), "{letters}");
+        assert!(!ours.is_empty(), "{letters}: does /etc/hosts name localhost?");
         assert_eq!(ours, theirs, "{letters}");
     }
     drop(kept);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::namespace;
 use crate::ran::{Ran, command};
 use crate::rights::{as_nobody, copy};
-use crate::trace::{SYNFIN, kill};
+use crate::trace::{SYNFIN, Signal, kill};
 
 /// Watches, and gives a line at a time.
 struct Watch {
@@ -43,7 +43,7 @@ impl Watch {
 
     /// Ends it as Ctrl-C does, and gives all that it said.
     fn end(mut self) -> Vec<Value> {
-        kill("INT", self.process.id());
+        kill(Signal::INT, self.process.id());
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();
         self.seen.extend(rest.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+pub(crate) use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 
 use crate::ran::command;
@@ -56,7 +58,7 @@ impl Trace {
     }
 
     /// Ends it with this signal.
-    pub(crate) fn end(self, signal: &str) -> Ran {
+    pub(crate) fn end(self, signal: Signal) -> Ran {
         kill(signal, self.process.id());
         self.wait()
     }
@@ -72,9 +74,9 @@ impl Trace {
 }
 
 /// Sends a signal.
-pub(crate) fn kill(signal: &str, process: u32) {
-    let status = Command::new("kill").args(["-s", signal, &process.to_string()]).status().unwrap();
-    assert!(status.success());
+pub(crate) fn kill(signal: Signal, process: u32) {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(process, signal).unwrap();
 }
 
 /// How many packets `capinfos` finds in a capture file.

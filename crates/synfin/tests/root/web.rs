@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::namespace::wait_for_listener;
+use crate::trace::{Signal, kill};
 
 /// Bytes of `/large`.
 pub(crate) const LARGE: usize = 1 << 20;
@@ -77,10 +78,7 @@ impl Web {
 impl Drop for Web {
     fn drop(&mut self) {
         // Asked, and not killed: workers end only so.
-        let asked = Command::new("kill").arg(self.process.id().to_string()).status();
-        if !asked.is_ok_and(|status| status.success()) {
-            let _ = self.process.kill();
-        }
+        kill(Signal::TERM, self.process.id());
         let _ = self.process.wait();
     }
 }
