@@ -138,6 +138,13 @@ impl Sender {
         self.board.pipe().saturating_sub(self.recovery.presumed_received(self.mss))
     }
 
+    /// Sequence numbers that were lost, sent again, and are not known to have arrived. Looks through all that is in
+    /// flight.
+    pub(crate) fn resent(&self) -> u32 {
+        let records = (0..self.board.len()).filter_map(|index| self.board.at(index));
+        records.filter(|record| record.place == scoreboard::Place::Resent).map(|record| record.len).sum()
+    }
+
     /// Takes the window from a segment, if that is not older than the last one used.
     pub(crate) fn update_window(&mut self, seq: SeqNumber, ack: SeqNumber, wnd: u32) {
         let is_newer = self.wl1.is_before(seq) || (self.wl1 == seq && self.wl2.is_at_or_before(ack));
