@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use synfin_wire::tcp::Flags;
 use synfin_wire::{Side, State, StateChange};
 
 use crate::key::Key;
-use crate::{Connection, StateEntry};
+use crate::{Connection, Mark, Packet, StateEntry};
 
 /// How long a state waits for a packet of its connection, in nanoseconds. A SYN passes within microseconds of it; a
 /// capture hands it over within milliseconds.
@@ -53,21 +54,22 @@ impl Observed {
         (previous, entry(change.to))
     }
 
-    /// Puts the told states in the place of the inferred ones, each beside the packet that the inferred one stood by.
+    /// Puts the told states in the place of the inferred ones, each beside the packet that the inferred one stood by; or,
+    /// where that is known not to have arrived, by the one that did in its place.
     pub(crate) fn settle(mut self, connection: &mut Connection) {
         for (side, told) in [(Side::Client, &mut self.client), (Side::Server, &mut self.server)] {
             if told.is_empty() {
                 continue;
             }
-            let inferred = &mut connection.endpoint_mut(side).states;
-            let mut rest = inferred.as_slice();
+            let mut rest = connection.endpoint(side).states.as_slice();
             for entry in told.iter_mut() {
                 if let Some(index) = rest.iter().position(|inferred| inferred.state == entry.state) {
-                    entry.packet = rest.get(index).and_then(|inferred| inferred.packet);
+                    let packet = rest.get(index).and_then(|inferred| inferred.packet);
+                    entry.packet = packet.and_then(|n| arrived(connection, side, n, entry.at_ns));
                     rest = rest.get(index + 1..).unwrap_or_default();
                 }
             }
-            *inferred = std::mem::take(told);
+            connection.endpoint_mut(side).states = std::mem::take(told);
         }
     }
 
@@ -77,6 +79,22 @@ impl Observed {
             Side::Server => &self.server,
         }
     }
+}
+
+/// The packet of this number, if it may have changed the state of this end at this time; where it was lost on its way
+/// there, the next one that says the same.
+fn arrived(connection: &Connection, side: Side, n: u64, at_ns: u64) -> Option<u64> {
+    let is_missing = |packet: &Packet| {
+        packet.from != side && (packet.marks.contains(Mark::Lost) || packet.marks.contains(Mark::Corrupted))
+    };
+    let mut from_here = connection.packets.iter().skip_while(|packet| packet.n != n);
+    let Some(first) = from_here.next().filter(|packet| is_missing(packet)) else { return Some(n) };
+    let said = [Flags::SYN, Flags::FIN, Flags::RST].into_iter().filter(|flag| first.flags.contains(*flag));
+    let said = said.fold(Flags::NONE, |all, flag| all | flag);
+    from_here
+        .take_while(|packet| packet.at_ns <= at_ns)
+        .find(|packet| packet.from == first.from && !is_missing(packet) && packet.flags.contains(said))
+        .map(|packet| packet.n)
 }
 
 /// Changes that were told before their connection was seen.

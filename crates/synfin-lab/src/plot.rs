@@ -1,5 +1,5 @@
-//! A plot of a sender's variables over time, as SVG: congestion window, flight and slow start threshold above, round-trip
-//! time and retransmission timeout below.
+//! A plot of a sender's variables over time, as SVG: congestion window, flight and slow start threshold; below,
+//! the round-trip time; and below that the retransmission timeout, which is so much longer that it has a scale of its own.
 //!
 //! A plot has as many points as it has columns of pixels: of a column, the least and the most are kept, so that no peak
 //! is lost however long the run was.
@@ -13,7 +13,8 @@ use crate::noted::Sample;
 const WIDTH: u64 = 960;
 const LEFT: u64 = 70;
 const RIGHT: u64 = 20;
-const PANEL_HEIGHT: u64 = 240;
+const PANELS: u64 = 3;
+const PANEL_HEIGHT: u64 = 220;
 const PANEL_GAP: u64 = 60;
 const TOP: u64 = 50;
 const COLUMNS: u64 = WIDTH - LEFT - RIGHT;
@@ -45,7 +46,7 @@ impl Samples {
         let mut kept = Vec::with_capacity(MAX_POINTS);
         for run in self.points.chunks(THINNED) {
             let mut stays = vec![0, run.len() - 1];
-            for series in WINDOWS.iter().chain(&TIMES) {
+            for series in WINDOWS.iter().chain(&ROUND_TRIPS).chain(&TIMEOUTS) {
                 let values =
                     || run.iter().enumerate().filter_map(|(i, point)| Some(((series.value)(point)?, i)));
                 stays.extend(values().min().into_iter().chain(values().max()).map(|(_, i)| i));
@@ -83,10 +84,10 @@ const WINDOWS: [Series; 3] = [
     Series { name: "cwnd", color: "#d55e00", value: |point| Some(point.cwnd) },
 ];
 
-const TIMES: [Series; 2] = [
-    Series { name: "RTO", color: "#999999", value: |point| Some(point.rto_ns) },
-    Series { name: "smoothed RTT", color: "#009e73", value: |point| point.srtt_ns },
-];
+const ROUND_TRIPS: [Series; 1] =
+    [Series { name: "smoothed RTT", color: "#009e73", value: |point| point.srtt_ns }];
+
+const TIMEOUTS: [Series; 1] = [Series { name: "RTO", color: "#cc79a7", value: |point| Some(point.rto_ns) }];
 
 impl Plot {
     /// Takes a sample in. They come in the order of time.
@@ -128,7 +129,7 @@ impl Plot {
         let [client, server] = &self.sides;
         let side = if server.events > client.events { Side::Server } else { Side::Client };
         let points = if side == Side::Server { &server.points } else { &client.points };
-        let height = TOP + 2 * (PANEL_HEIGHT + PANEL_GAP);
+        let height = TOP + PANELS * (PANEL_HEIGHT + PANEL_GAP);
         writeln!(
             svg,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
@@ -142,9 +143,12 @@ impl Plot {
             return writeln!(svg, "<text x=\"{LEFT}\" y=\"{TOP}\">no connection opened</text>\n</svg>");
         };
         let span = Span { from_ns: first.at_ns, ns: last.at_ns.saturating_sub(first.at_ns).max(1) };
-        panel(svg, points, span, &WINDOWS, TOP, Unit { name: "bytes", divisor: 1 })?;
-        let unit = Unit { name: "ms", divisor: 1_000_000 };
-        panel(svg, points, span, &TIMES, TOP + PANEL_HEIGHT + PANEL_GAP, unit)?;
+        let (bytes, ms) = (Unit { name: "bytes", divisor: 1 }, Unit { name: "ms", divisor: 1_000_000 });
+        let panels: [(&[Series], Unit); PANELS as usize] =
+            [(&WINDOWS, bytes), (&ROUND_TRIPS, ms), (&TIMEOUTS, ms)];
+        for (n, (series, unit)) in (0..).zip(panels) {
+            panel(svg, points, span, series, TOP + n * (PANEL_HEIGHT + PANEL_GAP), unit)?;
+        }
         writeln!(svg, "</svg>")
     }
 }

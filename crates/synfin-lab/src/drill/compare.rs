@@ -34,6 +34,8 @@ pub(crate) struct Exactness {
     pub(crate) is_strict: bool,
     /// Whether PSH is compared.
     pub(crate) compares_push: bool,
+    /// Whether a PSH that is expected may be missing.
+    pub(crate) excuses_push: bool,
 }
 
 impl Difference {
@@ -51,7 +53,8 @@ pub(crate) fn segments(
     exactness: &Exactness,
 ) -> Vec<Difference> {
     let mut list = Vec::new();
-    let push = if exactness.compares_push { Flags::NONE } else { Flags::PSH };
+    let is_excused = exactness.excuses_push && !came.flags.contains(Flags::PSH);
+    let push = if exactness.compares_push && !is_excused { Flags::NONE } else { Flags::PSH };
     if expected.flags.without(push) != came.flags.without(push) {
         list.push(Difference::new("flags", letters(expected.flags), letters(came.flags)));
     }
@@ -95,15 +98,20 @@ fn are_alike(expected: &[TcpOption], came: &[TcpOption], exactness: &Exactness) 
         })
 }
 
+/// The ECN field of a traffic class (RFC 3168 section 5).
+pub(crate) fn ecn_field(traffic_class: u8) -> EcnField {
+    match traffic_class & 3 {
+        0 => EcnField::NotEct,
+        1 => EcnField::Ect1,
+        2 => EcnField::Ect0,
+        _ => EcnField::Ce,
+    }
+}
+
 fn ip(fields: &IpFields, seen: &Seen, list: &mut Vec<Difference>) {
     let class = seen.traffic_class;
     if let Some(ecn) = fields.ecn {
-        let came = match class & 3 {
-            0 => EcnField::NotEct,
-            1 => EcnField::Ect1,
-            2 => EcnField::Ect0,
-            _ => EcnField::Ce,
-        };
+        let came = ecn_field(class);
         let is_either = ecn == EcnField::Ect01 && matches!(came, EcnField::Ect0 | EcnField::Ect1);
         if came != ecn && !is_either {
             list.push(Difference::new("ECN", ecn.to_string(), came.to_string()));

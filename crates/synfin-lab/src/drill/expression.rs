@@ -105,6 +105,7 @@ pub(crate) fn run(
     kept: &mut BTreeMap<String, Value>,
 ) -> Result<Outcome, String> {
     for statement in statements(code) {
+        is_expression(statement)?;
         let (assertion, kind) = match statement.strip_prefix("assert") {
             Some(rest) if rest.starts_with([' ', '(', '\t']) => (rest.trim(), Kind::Assert),
             _ => (statement, Kind::Plain),
@@ -130,6 +131,50 @@ pub(crate) fn run(
         }
     }
     Ok(Outcome::Holds)
+}
+
+/// Finds out whether a piece of code is of the part of Python that is here, and all names that it has are known, before
+/// it is run. `assigned` are the names that code before it has assigned to.
+pub(crate) fn check(
+    code: &str,
+    is_known: &dyn Fn(&str) -> bool,
+    assigned: &mut BTreeMap<String, Value>,
+) -> Result<(), String> {
+    for statement in statements(code) {
+        if let Some((name, _)) = assignment(statement) {
+            assigned.insert(name.to_owned(), Value::Number(1));
+        }
+        is_expression(statement)?;
+    }
+    for statement in statements(code) {
+        let text = match (statement.strip_prefix("assert"), assignment(statement)) {
+            (Some(rest), _) if rest.starts_with([' ', '(', '\t']) => rest,
+            (_, Some((_, value))) => value,
+            _ => continue,
+        };
+        let look_up = |name: &str| is_known(name).then_some(Value::Number(1));
+        let mut evaluator = Evaluator::new(text, &look_up, assigned);
+        // What comes out, and that 1 cannot be shifted by 1000, says nothing.
+        let _ = evaluator.tuple();
+        if let Some(name) = evaluator.unknown.take() {
+            return Err(format!("the variable {name}"));
+        }
+    }
+    Ok(())
+}
+
+/// Words that statements begin with which are more than expressions.
+const STATEMENTS: [&str; 18] = [
+    "import", "from", "if", "elif", "else:", "for", "while", "def", "class", "with", "try:", "except",
+    "return", "raise", "del", "global", "lambda", "exec",
+];
+
+fn is_expression(statement: &str) -> Result<(), String> {
+    let first = statement.split([' ', '\t', '(']).next().unwrap_or_default();
+    if STATEMENTS.contains(&first) {
+        return Err(format!("the statement `{statement}`"));
+    }
+    Ok(())
 }
 
 /// The value of an expression without names.

@@ -79,8 +79,9 @@ impl Mapping {
         let (ours, theirs) = (self.local_offset(is_syn), self.remote_offset(is_syn));
         let mut wire = tcp.clone();
         wire.seq = wire.seq.wrapping_add(theirs);
+        // As in packetdrill, a number that is not written is zero.
         if tcp.flags.ack() {
-            wire.ack = tcp.ack.map(|ack| ack.wrapping_add(ours));
+            wire.ack = Some(tcp.ack.unwrap_or_default().wrapping_add(ours));
         }
         for option in wire.options.iter_mut().flatten() {
             match option {
@@ -99,7 +100,9 @@ impl Mapping {
             return Ok(*wire);
         }
         let near = self.first_timestamp.map(|(first, wire)| script.wrapping_sub(first).wrapping_add(wire));
+        // Where none ever came out, 0 is what a host sends that has none to answer (RFC 7323 section 3.2).
         near.or(self.last_timestamp)
+            .or((script == 0).then_some(0))
             .ok_or_else(|| format!("TS ecr {script} answers nothing: no TS val came out before"))
     }
 

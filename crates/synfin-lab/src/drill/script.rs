@@ -18,6 +18,8 @@ pub struct Script {
     pub events: Vec<Event>,
     /// Why Linux differs, as comments of the form `// linux differs: why` say.
     pub linux_differs: Vec<String>,
+    /// Why Linux differs at times, as comments of the form `// linux may differ: why` say.
+    pub linux_may_differ: Vec<String>,
     /// The host that it takes for granted, as a comment of the form `// profile: linux` says.
     pub profile: Option<Profile>,
     /// The lines, for messages.

@@ -45,6 +45,10 @@ pub struct Plan {
     pub is_strict: bool,
     /// See [`Settings::is_foreign`].
     pub compares_push: bool,
+    /// Whether scripts take a TCP for granted that sets PSH at the end of each burst, as Linux does for segmentation
+    /// offload. Ours sets it where the text that was written ends (RFC 9293 section 3.9.1.2): there it is compared, before that a
+    /// PSH that does not come is none that is missing.
+    pub expects_pushed_bursts: bool,
     /// Whether the timers of the TCP under test are a kernel's, which end late: then a packet that is waited for may be
     /// late by the tolerance and an eighth of the time since the last one came out (or since the event before, if that
     /// is longer), and by as much as that last one was late, and by three times what the machine was late with an event.
@@ -101,6 +105,7 @@ impl Script {
             is_mapped: false,
             is_strict: settings.is_strict,
             compares_push: !settings.is_foreign,
+            expects_pushed_bursts: settings.profile.or(self.profile) == Some(Profile::Linux),
             has_coarse_timers: settings.is_foreign && settings.is_real_time,
         };
         let (mut local, mut remote) = (None, None);

@@ -60,6 +60,11 @@ pub trait Stack {
     /// When the stack has no such setting, or not this value.
     fn set(&mut self, setting: &Setting) -> Result<(), Stop>;
 
+    /// Whether there is such a variable of `TCP_INFO`, as far as that can be said before a script is run.
+    fn has_variable(&self, _name: &str) -> bool {
+        true
+    }
+
     /// The variables of `TCP_INFO` that the stack has, by their names.
     ///
     /// # Errors

@@ -37,8 +37,12 @@ const DEFAULTS: [(&str, &str); 12] = [
     ("net.ipv4.tcp_syncookies", "1"),
 ];
 
-/// Commands that change nothing here: counters, traffic control, what cleans up.
-const IDLE: [&str; 7] = ["true", "echo", "sync", "nstat -n", "ip tcp_metrics flush", "tc qdisc", ":"];
+/// Commands that change nothing here: counters, traffic control, offload of a device, what cleans up.
+const IDLE: [&str; 8] =
+    ["true", "echo", "sync", "nstat -n", "ip tcp_metrics flush", "tc qdisc", "ethtool -K", ":"];
+
+/// What a queueing discipline may do to packets that is more than to let them wait for a line that is never busy.
+const DISTURBING: [&str; 4] = [" limit ", " netem", " tbf", " loss"];
 
 /// The settings of a command.
 pub(crate) fn settings(command: &str) -> Result<Vec<Setting>, String> {
@@ -48,6 +52,9 @@ pub(crate) fn settings(command: &str) -> Result<Vec<Setting>, String> {
         let part = part.split(" #").next().unwrap_or_default().trim();
         let bare = part.split([' ', '\t']).filter(|word| !is_redirection(word)).collect::<Vec<_>>().join(" ");
         let bare = bare.trim();
+        if is_begun_by(bare, "tc qdisc") && DISTURBING.iter().any(|word| bare.contains(word)) {
+            return Err(format!("the command `{bare}`"));
+        }
         if bare.is_empty() || bare.starts_with('#') || IDLE.iter().any(|idle| is_begun_by(bare, idle)) {
             continue;
         }
@@ -279,7 +286,8 @@ mod tests {
     fn what_commands_set() {
         let host = applied(
             "sysctl -q net.ipv4.tcp_sack=0 net.ipv4.tcp_rmem=\"4096 20000 $((15*1024*1024))\" > /dev/null 2>&1\n\
-             ../common/set_sysctls.py /proc/sys/net/ipv4/tcp_ecn=1 && tc qdisc add dev tun0 root pfifo; nstat -n",
+             ../common/set_sysctls.py /proc/sys/net/ipv4/tcp_ecn=1 && tc qdisc add dev tun0 root pfifo; \
+             ethtool -K tun0 tso off gso off; nstat -n",
         );
         let host = host.unwrap();
         assert!(!host.connection.sack && host.is_ecn_asked_for && host.is_ecn_granted);
@@ -314,6 +322,8 @@ mod tests {
             "sysctl -p file",
             "rm -rf /",
             "nstat | grep x",
+            "tc qdisc delete dev tun0 root 2>/dev/null ; tc qdisc add dev tun0 root pfifo limit 0",
+            "tc qdisc add dev tun0 root netem loss 10%",
         ] {
             assert!(applied(command).is_err(), "{command}");
         }

@@ -18,6 +18,9 @@ pub struct SettingError {
 /// Every host takes packets of so many bytes (RFC 791 section 3.2), and none are larger than this.
 const MTU: (u64, u64) = (68, 65_535);
 
+/// What a link has to carry: our TCP takes no MSS below 48, and headers are 40 bytes.
+const LINK_MTU: (u64, u64) = (88, 65_535);
+
 /// Octets of a buffer: 5 Gbit/s for 100 ms. Four of them, cut into the smallest segments, still fit into memory.
 const BUFFER: (u64, u64) = (1, 64 << 20);
 
@@ -73,7 +76,7 @@ fn each<T>(
 fn link(name: &str, link: &LinkConfig) -> Result<(), SettingError> {
     let key = |key: &str| format!("{name}.{key}");
     if let Some(mtu) = link.mtu {
-        count(&key("mtu"), mtu.into(), MTU)?;
+        count(&key("mtu"), mtu.into(), LINK_MTU)?;
     }
     for (what, room) in [("queue", link.queue_packets), ("queue-bytes", link.queue_bytes)] {
         if let Some(room) = room {

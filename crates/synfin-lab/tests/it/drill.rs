@@ -98,6 +98,22 @@ fn what_is_right_passes() {
         "+0 < [ce] P. 1:11(10) ack 1 win 257\n+.04 > [noecn] . 1:1(0) ack 11",
         "+0 < P. 1:11(10) ack 1 win 257\n+.04 > . 1:1(0) ack 11\n+0 ioctl(4, SIOCINQ, [10]) = 0",
         "+0 < 7 > 8080 . 1:1(0) ack 1 win 257\n+0 > 8080 > 7 R 1:1(0) <...>",
+        // The segment that it is about may stand first; what an ACK does not say is zero; 0 answers no timestamp.
+        "+0 write(4, ..., 1000) = 1000\n+0 > P. 1:1001(1000) ack 1\n\
+         +0 < [1:1001(1000)] icmp unreachable frag_needed mtu 600\n+0 > . 1:561(560) ack 1\n\
+         +0 > P. 561:1001(440) ack 1",
+        "+0 < P. 1:11(10) win 257\n+.04 > . 1:1(0) ack 11",
+        "+0 < P. 1:11(10) ack 1 win 257 <nop,nop,TS val 5 ecr 0>\n+.04 > . 1:1(0) ack 11",
+        "+0...+.1 read(4, ..., 1000) = 10\n+.1 < P. 1:11(10) ack 1 win 257\n\
+         +.04 > . 1:1(0) ack 11",
+        "+0 `ethtool -K tun0 tso off gso off`",
+        // Linux's numbers count a segment as lost until it is known to have arrived.
+        "+0 write(4, ..., 5000) = 5000\n+0 > P. 1:5001(5000) ack 1\n\
+         +.1 < . 1:1(0) ack 1 win 257 <sack 1001:4001,nop,nop>\n+0 > . 1:1001(1000) ack 1\n\
+         +0 %{ assert (tcpi_lost, tcpi_retrans, tcpi_sacked) == (1, 1, 3), (tcpi_lost, tcpi_retrans, tcpi_sacked) }%\n\
+         +.1 < . 1:1(0) ack 5001 win 257\n+0 %{ assert tcpi_lost + tcpi_retrans == 0 }%",
+        "+0 write(4, ..., 1000) = 1000\n+0 > P. 1:1001(1000) ack 1\n+.4 > P. 1:1001(1000) ack 1\n\
+         +1 > P. 1:1001(1000) ack 1\n+0 %{ assert tcpi_backoff == 1 and tcpi_advmss == 1460, tcpi_backoff }%",
         "+0 %{ assert tcpi_state == TCP_ESTABLISHED and 9 < tcpi_snd_cwnd <= 10, tcpi_snd_cwnd }%",
         "+0 write(4, ..., 1000) = 1000\n+0 > P. 1:1001(1000) ack 1\n\
          +0 < icmp unreachable frag_needed mtu 600 [1:1001(1000)]\n+0 > . 1:561(560) ack 1\n\
@@ -146,6 +162,11 @@ fn what_is_not_there_is_never_passed() {
         "+0 < . 1:1(0) ack 1 win 1 <nop,ECN e1b 1 ceb 0 e0b 1,nop>",
         "+0 > . 1:1(0) ack 1 <dss dack4=1 nocs>",
         "+0 %{ assert tcpi_reordering == 3 }%",
+        // That is found out before anything fails.
+        "+0 write(4, ..., 10) = 11\n+0 %{\nn = 2\nassert n == 3 or SK_MEMINFO_RCVBUF == 1\n}%",
+        "+0 write(4, ..., 10) = 11\n+0 %{ assert tcpi_snd_cwnd == 1\nfor i in (1, 2): pass }%",
+        "+0 < S 0:10(10) win 1000 <mss 1460,FO TFO_COOKIE>",
+        "+0 `tc qdisc add dev tun0 root pfifo limit 0`",
         "+0 %{ import re }%",
         "+0 < icmp unreachable no_such_thing [1:2(1)]",
         "+0 setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=5}, 8) = 0",
@@ -178,6 +199,33 @@ fn profiles() {
     assert_eq!(verdict_of(&text, &with(Some(Profile::Linux))), Verdict::Passed);
     assert!(matches!(verdict_of(&text, &with(Some(Profile::Rfc))), Verdict::Failed(_)));
     assert_eq!(verdict_of(&format!("// profile: linux\n{text}"), &with(None)), Verdict::Passed);
+}
+
+/// Linux sets PSH at the end of each burst. Scripts that take it for granted get ours, which sets it where the text
+/// ends, and no other; scripts that do not are not excused.
+#[test]
+fn a_push_within_the_text_may_be_missing_in_the_profile_of_linux() {
+    let with = |profile| Settings { profile: Some(profile), ..Settings::default() };
+    let open = OPEN
+        .replace("wscale 7>\n+.1", "wscale 8>\n+.1")
+        .replace("<mss 1460,nop,nop,sackOK,nop,wscale 8>", "<...>");
+    let burst = format!("{open}+0 write(4, ..., 15000) = 15000\n+0 > P. 1:10001(10000) ack 1\n");
+    assert_eq!(verdict_of(&burst, &with(Profile::Linux)), Verdict::Passed);
+    assert!(matches!(verdict_of(&burst, &with(Profile::Rfc)), Verdict::Failed(_)));
+    let end = format!("{open}+0 write(4, ..., 10000) = 10000\n+0 > . 1:10001(10000) ack 1\n");
+    assert!(matches!(verdict_of(&end, &with(Profile::Linux)), Verdict::Failed(_)));
+}
+
+/// Linux acknowledges at once until it has answered something soon: who speaks first has not.
+#[test]
+fn speaking_first_is_no_answer() {
+    let open =
+        OPEN.replace("> S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale 7>", "> S. 0:0(0) ack 1 <...>");
+    let linux = Settings { profile: Some(Profile::Linux), ..Settings::default() };
+    let first = "+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1\n+.1 < P. 1:11(10) ack 11 win 257\n+0 > . 11:11(0) ack 11\n";
+    let answer = "+.01 write(4, ..., 10) = 10\n+0 > P. 11:21(10) ack 11\n+.1 < P. 11:21(10) ack 21 win 257\n\
+                  +.04 > . 21:21(0) ack 21\n";
+    assert_eq!(verdict_of(&format!("{open}{first}{answer}"), &linux), Verdict::Passed);
 }
 
 /// The same over IPv6, where only the MSS is another one.

@@ -39,6 +39,7 @@ fn errors_show_where() {
 fn what_a_line_means() {
     let text = "\
         // linux differs: it is bold\n\
+        // linux may differ: it is moody\n\
         /* linux differs: it is old */ --define=NAME=\"cubic\"\n\
         0.000001 > [ect0,ttl 64] 5 > 6 SEW. 4294967295:4(5) ack 7 win 8 urg 9 <sack 1:2 3:4,TS val 5 ecr 6,FO 0a0b,eol>\n\
         +1.5...2 setsockopt(3, SOL_TCP, TCP_CONGESTION, NAME, 5) = -1 ENOENT (No such file)\n\
@@ -46,10 +47,11 @@ fn what_a_line_means() {
         +0~+.5 > icmp unreachable port_unreachable [1:2(1)] # another\n";
     let script = Script::parse("x.pkt", text).unwrap();
     assert_eq!(script.linux_differs, ["it is bold", "it is old"]);
+    assert_eq!(script.linux_may_differ, ["it is moody"]);
     assert_eq!(script.flags.len(), 1);
     let [first, second, third, fourth] = script.events.as_slice() else { panic!("{script:#?}") };
     assert_eq!(first.when, When::At(std::time::Duration::from_micros(1)));
-    assert_eq!((first.place.line, first.place.column), (3, 1));
+    assert_eq!((first.place.line, first.place.column), (4, 1));
     let What::Packet(packet) = &first.what else { panic!("{first:?}") };
     assert_eq!(
         packet.to_string(),

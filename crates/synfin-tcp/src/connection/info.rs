@@ -24,6 +24,10 @@ pub struct Info {
     pub mtu: u32,
     /// What congestion control is about.
     pub congestion_state: CongestionState,
+    /// Octets that were lost and sent again, and are not known to have arrived.
+    pub resent: u32,
+    /// Timeouts in a row since anything was acknowledged last.
+    pub timeouts: u32,
     /// Delivery rate in octets a second, by the last sample; whether the sender had nothing more to send then.
     pub delivery_rate: Option<(u64, bool)>,
 }
@@ -56,6 +60,8 @@ impl<O: Observer> Connection<O> {
             window_scale: (self.agreed.send_shift, self.agreed.receive_shift),
             mtu: self.mtu,
             congestion_state: self.snd.congestion_state(),
+            resent: self.snd.resent(),
+            timeouts: self.attempts,
             delivery_rate: self
                 .snd
                 .congestion

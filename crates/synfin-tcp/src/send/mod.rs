@@ -16,9 +16,7 @@ pub use self::queue::Payload;
 pub(crate) use self::queue::SendQueue;
 use self::rack::Rack;
 pub(crate) use self::recovery::{Ack, Recovery};
-#[cfg(test)]
-pub(crate) use self::scoreboard::Place;
-pub(crate) use self::scoreboard::{RateStamp, Scoreboard, Sent};
+pub(crate) use self::scoreboard::{Place, RateStamp, Scoreboard, Sent};
 pub(crate) use self::transmit::{Limits, Next};
 use crate::config::ConnectionConfig;
 use crate::congestion::Controller;
@@ -140,6 +138,13 @@ impl Sender {
     /// `pipe`: sequence numbers believed to be in the network.
     pub(crate) fn in_flight(&self) -> u32 {
         self.board.pipe().saturating_sub(self.recovery.presumed_received(self.mss))
+    }
+
+    /// Sequence numbers that were lost, sent again, and are not known to have arrived. Looks through all that is in
+    /// flight.
+    pub(crate) fn resent(&self) -> u32 {
+        let records = (0..self.board.len()).filter_map(|index| self.board.at(index));
+        records.filter(|record| record.place == Place::Resent).map(|record| record.len).sum()
     }
 
     /// Takes the window from a segment, if that is not older than the last one used.

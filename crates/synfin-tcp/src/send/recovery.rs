@@ -43,8 +43,10 @@ pub(crate) struct Recovery {
     dup_acks: u32,
     /// A tail loss probe that is not answered.
     pub(crate) probe: Option<Probe>,
-    /// The timestamp of the first retransmission of this event (RFC 3522 section 3.2).
-    first_resent: Option<u32>,
+    /// The first retransmission of this event: its sequence number and its timestamp (RFC 3522 section 3.2).
+    first_resent: Option<(SeqNumber, u32)>,
+    /// Eifel: an acknowledgement after that has said whether the loss was genuine.
+    is_eifel_over: bool,
     /// A timeout asks for the first segment, whatever else is believed to be in flight (RFC 6298 (5.4)).
     pub(crate) is_first_due: bool,
     /// ECN: reductions before this belong to the last one (RFC 3168 section 6.1.2).
@@ -120,6 +122,7 @@ impl Recovery {
             dup_acks: 0,
             probe: None,
             first_resent: None,
+            is_eifel_over: false,
             is_first_due: false,
             ecn_recover: iss,
             is_cwr_due: false,
@@ -163,9 +166,9 @@ impl Recovery {
     }
 
     /// A segment was sent again.
-    pub(crate) fn on_resent(&mut self, timestamp: Option<u32>) {
-        if self.first_resent.is_none() {
-            self.first_resent = timestamp;
+    pub(crate) fn on_resent(&mut self, seq: SeqNumber, timestamp: Option<u32>) {
+        if !self.is_eifel_over && self.first_resent.is_none() {
+            self.first_resent = timestamp.map(|timestamp| (seq, timestamp));
         }
     }
 }
@@ -351,14 +354,16 @@ impl Sender {
         if recovery.is_open() {
             return;
         }
-        // RFC 3522 section 3.2: the first acknowledgement echoes a timestamp from before the retransmission.
-        let is_eifel = advanced > 0
-            && recovery.first_resent.zip(ack.options.timestamps).is_some_and(|(first, (_, echo))| {
-                ack.clock.is_some() && TimestampClock::is_before(echo, first)
-            });
+        // RFC 3522 section 3.2: the first acknowledgement of what was sent again echoes a timestamp from before that.
+        // What comes for other segments may be older: they were sent again in a recovery before.
+        let una = self.una;
+        let answered = recovery.first_resent.filter(|(seq, _)| advanced > 0 && una.is_after(*seq));
+        let is_eifel = answered.zip(ack.options.timestamps).is_some_and(|((_, first), (_, echo))| {
+            ack.clock.is_some() && TimestampClock::is_before(echo, first)
+        });
         let verdict = match recovery.phase {
             Phase::Loss(frto) => frto.on_ack(&Answer {
-                una: self.una,
+                una,
                 is_advance: advanced > 0,
                 is_duplicate: advanced == 0 && (ack.may_be_duplicate || delivery.octets > 0),
                 is_sack: ack.is_sack,
@@ -368,9 +373,9 @@ impl Sender {
             }),
             _ => Verdict::GoOn(Frto::Off),
         };
-        if advanced > 0 {
-            // Only the first acceptable acknowledgement can tell.
-            recovery.first_resent = None;
+        if answered.is_some() {
+            // Later ones echo what was sent again before them, which is older than what is sent again now.
+            (recovery.first_resent, recovery.is_eifel_over) = (None, true);
         }
         if is_eifel || verdict == Verdict::Spurious {
             recovery.phase = Phase::Open;
@@ -506,12 +511,14 @@ impl Sender {
         self.recovery.is_first_due = true;
         self.recovery.dup_acks = 0;
         self.recovery.probe = None;
-        self.recovery.first_resent = None;
+        if is_first {
+            (self.recovery.first_resent, self.recovery.is_eifel_over) = (None, false);
+        }
         self.rtt.on_timeout();
     }
 
     fn enter_recovery(&mut self, now: Instant, flight: u32) {
-        self.recovery.first_resent = None;
+        (self.recovery.first_resent, self.recovery.is_eifel_over) = (None, false);
         self.recovery.probe = None;
         // RFC 5681 section 3.2, step 2: what limited transmit has sent beyond the window does not count.
         self.congestion.on_congestion(flight.min(self.congestion.cwnd()));

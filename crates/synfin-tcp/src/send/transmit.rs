@@ -114,7 +114,7 @@ impl Sender {
             was_retransmitted: true,
             place: Place::Resent,
         });
-        self.recovery.on_resent(timestamp);
+        self.recovery.on_resent(sent.seq, timestamp);
         self.recovery.on_sent(sent.len);
         self.retransmissions += 1;
         self.last_sent = now;

@@ -1,7 +1,7 @@
 //! What a connection's packets were spent on, and what a person should know about it.
 
 use synfin_flow::{Close, Connection, Open};
-use synfin_wire::Side;
+use synfin_wire::{Side, State};
 
 use crate::findings::paint;
 use crate::style::{Paint, Style};
@@ -81,9 +81,18 @@ fn ends(connection: &Connection) -> String {
         Close::RstByServer => "reset by the server",
         Close::HalfClosed => "closed from one end only",
         Close::Open if connection.open == Open::Attempt => "no answer",
+        Close::Open if Side::BOTH.into_iter().all(|side| is_given_up(connection, side)) => {
+            "given up by both ends"
+        }
         Close::Open => "still open",
     };
     format!("{open}, {close}")
+}
+
+/// Whether an end is CLOSED that was open, without a FIN or RST having passed.
+fn is_given_up(connection: &Connection, side: Side) -> bool {
+    let states = &connection.endpoint(side).states;
+    states.len() > 1 && states.last().is_some_and(|entry| entry.state == State::Closed)
 }
 
 fn again(connection: &Connection) -> Option<String> {

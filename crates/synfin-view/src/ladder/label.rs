@@ -53,8 +53,12 @@ pub(super) fn packet(packet: &Packet, room: usize, unicode: bool) -> (String, Ve
     let has_trouble = !packet.marks.is_empty();
     let is_plain = !(packet.flags.syn() || packet.flags.fin() || packet.flags.rst());
     words.add(if is_plain && (has_trouble || packet.len > 0) { 4 } else { 0 }, packet.flags.to_string());
+    let has_sack = sack_ranges(packet).next().is_some();
     for (i, mark) in packet.marks.iter().enumerate() {
-        words.add(if i == 0 { 0 } else { 1 }, format!("[{}]", mark_name(mark)));
+        // What arrived beyond the gap says more than that there is one.
+        let is_said_otherwise = mark == Mark::DuplicateAck && has_sack;
+        let rank = if is_said_otherwise { 4 } else { u8::from(i > 0) };
+        words.add(rank, format!("[{}]", mark_name(mark)));
     }
     let is_ack = is_pure_ack(packet);
     if !is_ack || has_keep_alive(packet) {

@@ -113,6 +113,32 @@ fn a_lost_packet_is_marked_on_the_ladder() {
     assert_eq!((marked("lost"), marked("duplicated"), marked("corrupted")), (1, 1, 1));
 }
 
+/// A state stands beside the packet that brought it about, and never beside one that did not arrive.
+#[test]
+fn no_state_stands_beside_a_lost_packet() {
+    let folder = made::folder();
+    for (name, state, arrow) in [
+        ("lost-fin", "CLOSE-WAIT", "╌╌╌╌ FIN,ACK  [retransmission]"),
+        ("lost-ack", "ESTABLISHED", "├──── PSH,ACK  seq 1"),
+        ("lost-syn-ack", "ESTABLISHED", "├──── ACK  ack 1 "),
+    ] {
+        let ladder = synfin(folder.path(), ["lab", name]).fine();
+        let beside: Vec<_> = ladder.lines().filter(|line| line.ends_with(state)).collect();
+        assert!(beside.len() == 1 && beside[0].contains(arrow), "{name}: {ladder}");
+    }
+    // Both have given up; nothing was closed.
+    let ladder = synfin(folder.path(), ["lab", "dead-peer"]).fine();
+    assert!(ladder.contains("opened by a handshake, given up by both ends;"), "{ladder}");
+}
+
+/// What SACK is about: the reports are on the ladder, at 80 columns too.
+#[test]
+fn reports_are_on_the_ladder() {
+    let folder = made::folder();
+    let ladder = synfin(folder.path(), ["lab", "one-loss-with-sack"]).fine();
+    assert!(ladder.contains("◀─── ACK  ack 15929  sack 20273-"), "{ladder}");
+}
+
 #[test]
 fn a_limit_that_was_reached_is_said() {
     let folder = made::folder();
@@ -140,7 +166,7 @@ fn errors_say_what_to_type() {
         (&["lab", "none.toml"], "synfin: cannot read none.toml: ", ""),
         (&["lab", "wrong.toml"], "is not a time, such as 20ms", "hint: synfin lab textbook --print"),
         (&["lab", "--rule", "lose SYN"], "which packet?", "hint: "),
-        (&["lab", "--mtu", "1"], "synfin: cannot run this scenario: link.mtu is 1: from 68 to 65535", ""),
+        (&["lab", "--mtu", "1"], "synfin: cannot run this scenario: link.mtu is 1: from 88 to 65535", ""),
         (&["lab", "--loss", "200%"], "is not a chance, such as 1%", "hint: "),
     ] {
         let ran = synfin(folder.path(), args);

@@ -17,6 +17,8 @@ pub(super) struct Evaluator<'a> {
     depth: u32,
     look_up: &'a dyn Fn(&str) -> Option<Value>,
     kept: &'a BTreeMap<String, Value>,
+    /// The first name that nobody knows.
+    pub(super) unknown: Option<String>,
     /// Names that were looked up, with their values.
     pub(super) used: Vec<(String, Value)>,
 }
@@ -29,7 +31,7 @@ impl<'a> Evaluator<'a> {
         look_up: &'a dyn Fn(&str) -> Option<Value>,
         kept: &'a BTreeMap<String, Value>,
     ) -> Self {
-        Self { text, at: 0, depth: 0, look_up, kept, used: Vec::new() }
+        Self { text, at: 0, depth: 0, look_up, kept, unknown: None, used: Vec::new() }
     }
 
     pub(super) fn whole(&mut self) -> Evaluated {
@@ -219,7 +221,10 @@ impl<'a> Evaluator<'a> {
             return Ok(Value::Number(*constant));
         }
         let value = self.kept.get(word).cloned().or_else(|| (self.look_up)(word));
-        let value = value.ok_or_else(|| format!("the variable {word}"))?;
+        let value = value.ok_or_else(|| {
+            self.unknown.get_or_insert_with(|| word.to_owned());
+            format!("the variable {word}")
+        })?;
         if !self.used.iter().any(|(name, _)| name == word) {
             self.used.push((word.to_owned(), value.clone()));
         }

@@ -91,7 +91,9 @@ impl<'a> Parser<'a> {
             let comments = self.lexer.comments.iter();
             comments.filter_map(move |(at, comment)| Some((*at, marked(comment, mark)?)))
         };
-        let linux_differs = marked("linux differs:").map(|(_, why)| why.to_owned()).collect();
+        let reasons = |mark| marked(mark).map(|(_, why)| why.to_owned()).collect();
+        let linux_differs = reasons("linux differs:");
+        let linux_may_differ = reasons("linux may differ:");
         let profile = match marked("profile:").next_back() {
             None => None,
             Some((_, "rfc")) => Some(Profile::Rfc),
@@ -103,6 +105,7 @@ impl<'a> Parser<'a> {
             flags,
             events,
             linux_differs,
+            linux_may_differ,
             profile,
             lines: self.text.lines().map(str::to_owned).collect(),
         })
@@ -182,6 +185,13 @@ impl<'a> Parser<'a> {
             }
             Kind::Ellipsis => {
                 self.advance()?;
+                // As its beginning is counted, so is its end, and may say so.
+                let plus = self.token.start;
+                if self.take('+')? && !matches!(when, When::After(_)) {
+                    return Err(self
+                        .lexer
+                        .error(plus, "both ends of a call have a +, or only its beginning"));
+                }
                 let end = self.time()?;
                 self.call(Some(end))?
             }

@@ -43,16 +43,22 @@ impl Parser<'_> {
     pub(super) fn packet(&mut self, direction: Direction) -> Parsed<What> {
         self.advance()?;
         let mut ip = IpFields::default();
+        let mut about = None;
         for (open, close) in [('(', ')'), ('[', ']')] {
             if self.take(open)? {
-                ip = self.ip_fields(direction)?;
+                if matches!(self.token.kind, Kind::Number(_)) {
+                    about = Some(self.seq()?);
+                } else {
+                    ip = self.ip_fields(direction)?;
+                }
                 self.expect(close)?;
                 break;
             }
         }
         let ports = self.ports()?;
         let content = match self.token.kind {
-            Kind::Word("icmp") => self.icmp()?,
+            Kind::Word("icmp") => self.icmp(about)?,
+            _ if about.is_some() => return Err(self.error("expected icmp: only that is about a segment")),
             Kind::Word(word) if ELSEWHERE.contains(&word) => self.elsewhere(word)?,
             _ => self.tcp(direction)?,
         };
@@ -241,6 +247,13 @@ impl Parser<'_> {
                 TcpOption::Timestamps(value, self.number("TS ecr")?)
             }
             "md5" => TcpOption::Other(19, self.hex()?),
+            "FO" | "FOEXP" if matches!(self.token.kind, Kind::Word(word) if word.starts_with("TFO_COOKIE")) =>
+            {
+                // The key that it follows from is the kernel's.
+                self.foreign_option = Some("TFO_COOKIE");
+                self.advance()?;
+                TcpOption::Nop
+            }
             "FO" => TcpOption::Other(34, self.hex()?),
             "FOEXP" => {
                 let mut data = vec![0xf9, 0x89];
@@ -282,8 +295,8 @@ impl Parser<'_> {
         Ok(bytes)
     }
 
-    /// `icmp unreachable frag_needed mtu 1200 [1:1001(1000)]`
-    fn icmp(&mut self) -> Parsed<Content> {
+    /// `icmp unreachable frag_needed mtu 1200 [1:1001(1000)]`; what it is about may also stand before it.
+    fn icmp(&mut self, before: Option<(u32, u16)>) -> Parsed<Content> {
         self.advance()?;
         let kind = self.word("a kind of ICMP message, such as unreachable")?.to_owned();
         let mut code = None;
@@ -299,8 +312,8 @@ impl Parser<'_> {
             self.elsewhere("")?;
             return Ok(Content::Unsupported("ICMP echo".to_owned()));
         }
-        let mut about = (0, 0);
-        if self.take('[')? {
+        let mut about = before.unwrap_or_default();
+        if before.is_none() && self.take('[')? {
             if let Kind::Word(word @ ("udp" | "raw")) = self.token.kind {
                 self.elsewhere("")?;
                 return Ok(Content::Unsupported(format!("ICMP about {word}")));

@@ -18,7 +18,7 @@ use super::expression::{self, Value};
 use super::icmp;
 use super::mapping::{Mapping, Ports};
 use super::place::Place;
-use super::script::{Content, Direction, Event, Packet, Script, What, When};
+use super::script::{Content, Direction, Event, IpFields, Packet, Script, Tcp, What, When};
 use super::settings::Plan;
 use super::stack::{Stack, Stop};
 use super::sysctl;
@@ -33,7 +33,7 @@ const UNSEEN_MAX: usize = 10_000;
 
 /// Runs a script on a stack.
 pub(crate) fn run(script: &Script, plan: &Plan, stack: &mut dyn Stack) -> Result<Verdict, Broken> {
-    let steps = match prepare(script, plan) {
+    let steps = match prepare(script, plan, stack) {
         Ok(steps) => steps,
         Err(unsupported) => return Ok(Verdict::Unsupported(unsupported)),
     };
@@ -72,8 +72,9 @@ struct Step<'a> {
 }
 
 /// Finds out whether everything in a script is there, before any of it is run.
-fn prepare<'a>(script: &'a Script, plan: &Plan) -> Result<Vec<Step<'a>>, Unsupported> {
+fn prepare<'a>(script: &'a Script, plan: &Plan, stack: &dyn Stack) -> Result<Vec<Step<'a>>, Unsupported> {
     let mut steps = Vec::new();
+    let mut assigned = BTreeMap::new();
     for event in &script.events {
         let unsupported = |what: String| Unsupported { place: event.place, what };
         let mut call = None;
@@ -90,7 +91,10 @@ fn prepare<'a>(script: &'a Script, plan: &Plan) -> Result<Vec<Step<'a>>, Unsuppo
                 }
                 _ => {}
             },
-            What::Code(_) => {}
+            What::Code(code) => {
+                expression::check(code, &|name| stack.has_variable(name), &mut assigned)
+                    .map_err(unsupported)?;
+            }
         }
         steps.push(Step { event, call });
     }
@@ -235,7 +239,7 @@ impl<'a> Runner<'a> {
         if self.plan.is_strict
             && let Some(seen) = self.unseen.pop_front()
         {
-            let came = self.notation(&seen);
+            let came = self.notation(&seen, &IpFields::default());
             return Err(self.failed("a packet came out that no line expects", "nothing", came));
         }
         Ok(())
@@ -321,9 +325,18 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn exactness(&self) -> Exactness {
-        let Plan { tolerance, tick, is_strict, compares_push, .. } = *self.plan;
-        Exactness { tolerance, tick, is_strict, compares_push }
+    /// How exactly a packet is compared that came with these numbers.
+    fn exactness(&self, came: &Tcp) -> Exactness {
+        let Plan { tolerance, tick, is_strict, compares_push, expects_pushed_bursts, .. } = *self.plan;
+        let written = self.written.values().max().copied().unwrap_or_default();
+        let is_within = u64::from(came.seq) + u64::from(came.len) < written.saturating_add(1);
+        Exactness {
+            tolerance,
+            tick,
+            is_strict,
+            compares_push,
+            excuses_push: expects_pushed_bursts && came.len > 0 && is_within,
+        }
     }
 
     /// How far a time may be off, `after` the event before it.

@@ -90,11 +90,12 @@ impl Runner<'_> {
             self.put_together(index, expected, &mut seen, to_ns)?;
         }
         let came = self.mapping(index)?.outbound(&seen);
-        let mut differences = compare::segments(expected, &packet.ip, &came, &seen, &self.exactness());
+        let mut differences = compare::segments(expected, &packet.ip, &came, &seen, &self.exactness(&came));
         if differences.is_empty() && !self.is_text_right(&came, &seen) {
             differences.push(Difference::new("text", "octets as they were written", "others"));
         }
-        let shown = format!("{} {}", seconds(at_ns), self.notation(&seen));
+        let notation = self.notation(&seen, &packet.ip);
+        let shown = format!("{} {notation}", seconds(at_ns));
         if !differences.is_empty() {
             let what: Vec<_> = differences
                 .iter()
@@ -108,7 +109,6 @@ impl Runner<'_> {
             let what = format!("time: expected {}, came at {}", self.expected_time(when), seconds(at_ns));
             return Err(self.failed(what, self.line(), shown));
         }
-        let notation = self.notation(&seen);
         self.note(at_ns, &notation);
         self.base_ns = match when {
             When::At(time) => nanos(time),
@@ -247,18 +247,22 @@ impl Runner<'_> {
         })
     }
 
-    /// A packet that came out, in the notation of scripts.
-    pub(super) fn notation(&self, seen: &Seen) -> String {
+    /// A packet that came out, in the notation of scripts, with those fields of IP that the script names.
+    pub(super) fn notation(&self, seen: &Seen, named: &IpFields) -> String {
         let ports = Ports { local: seen.source.port(), remote: seen.destination.port() };
         let index = self.mappings.iter().position(|mapping| mapping.ports == ports);
-        let (content, named) = match index.and_then(|index| self.mappings.get(index)) {
+        let (content, has_ports) = match index.and_then(|index| self.mappings.get(index)) {
             Some(mapping) => (mapping.outbound(seen), index != self.current),
             None => (crate::drill::mapping::Mapping::new(ports).outbound(seen), true),
         };
         let packet = Packet {
             direction: crate::drill::script::Direction::Out,
-            ip: IpFields::default(),
-            ports: named.then_some((ports.local, ports.remote)),
+            ip: IpFields {
+                ecn: named.ecn.map(|_| compare::ecn_field(seen.traffic_class)),
+                tos: named.tos.map(|_| seen.traffic_class),
+                ttl: named.ttl.map(|_| seen.ttl),
+            },
+            ports: has_ports.then_some((ports.local, ports.remote)),
             content: Content::Tcp(content),
         };
         packet.to_string()
@@ -284,4 +288,61 @@ fn next_is(next: &Seen, seen: &Seen, ports: Ports, size: usize, wanted: usize) -
 /// Where the first octet of a segment stands in its stream.
 fn stream_offset(tcp: &Tcp) -> u64 {
     if tcp.flags.syn() { 0 } else { u64::from(tcp.seq.wrapping_sub(1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::drill::profile::{HostSettings, Profile};
+    use crate::drill::script::Script;
+    use crate::drill::settings::{Planned, Settings};
+    use crate::drill::sockets::Sockets;
+
+    const MS: u64 = 1_000_000;
+
+    /// From when to when a packet may come that is expected 300 ms after an event at 10 s, in milliseconds. The last one
+    /// came out `sent_ms` before that event, `late_ms` late; the machine was late by `delay_ms` at most.
+    fn window(is_kernel: bool, sent_ms: u64, late_ms: u64, delay_ms: u64) -> (u64, u64) {
+        let script = Script::parse("test.pkt", "0 close(3) = 0\n").unwrap();
+        let settings = Settings { is_foreign: is_kernel, is_real_time: is_kernel, ..Settings::default() };
+        let Ok(Planned::Plan(plan)) = script.plan(&settings) else { panic!("no plan") };
+        let mut stack = Sockets::new(HostSettings::new(Profile::Linux), plan.addresses, plan.mtu);
+        let mut runner = Runner::new(&script, &plan, &mut stack);
+        runner.base_ns = 10_000 * MS;
+        runner.sent_ns = Some((10_000 - sent_ms) * MS);
+        (runner.late_ns, runner.delay_ns) = (late_ms * MS, delay_ms * MS);
+        let (from, to) = runner.window(When::After(Duration::from_millis(300)));
+        (from / MS - 10_000, to.unwrap() / MS - 10_000)
+    }
+
+    /// Ours is exact: packetdrill's 4 ms either way, and nothing else matters.
+    #[test]
+    fn virtual_time_has_packetdrills_tolerance() {
+        assert_eq!(window(false, 0, 0, 0), (296, 304));
+        assert_eq!(window(false, 5000, 50, 50), (296, 304));
+    }
+
+    /// A kernel's timers are never early by more than the tolerance (12.5 % of 300 ms), and late by 10 ms, an eighth of
+    /// what they were set to, what the last packet was late, and three times what the machine was.
+    #[test]
+    fn a_kernels_timers_may_be_late() {
+        assert_eq!(window(true, 0, 0, 0), (262, 300 + 10 + 37), "300 / 8");
+        assert_eq!(
+            window(true, 100, 0, 0),
+            (262, 300 + 10 + 50),
+            "the timer began when the last packet went: 400 / 8"
+        );
+        assert_eq!(
+            window(true, 0, 25, 0),
+            (262, 300 + 10 + 37 + 25),
+            "a late packet makes what follows late"
+        );
+        assert_eq!(
+            window(true, 0, 0, 7),
+            (262, 300 + 10 + 37 + 21),
+            "a round trip that seems longer counts three times"
+        );
+    }
 }

@@ -121,7 +121,7 @@ impl Sockets {
         match self.endpoint.accept(listener) {
             Some(id) => {
                 let connected =
-                    Connected { id, is_connecting: false, is_read_shut: false, has_written: false };
+                    Connected { id, is_connecting: false, is_read_shut: false, has_answered: false };
                 let kind = Kind::Connected(connected);
                 let fd = self.add(Socket { options, is_nonblocking, port, kind });
                 done(fd)
@@ -153,7 +153,7 @@ impl Sockets {
                         _ => Errno::EINVAL,
                     })?;
                 let connected =
-                    Connected { id, is_connecting: is_nonblocking, is_read_shut: false, has_written: false };
+                    Connected { id, is_connecting: is_nonblocking, is_read_shut: false, has_answered: false };
                 // The call that waits is the one that has begun it.
                 pending.done = 1;
                 let socket = self.socket(fd)?;
@@ -238,7 +238,7 @@ impl Sockets {
     }
 
     fn write(&mut self, fd: i32, octets: &Octets, flags: MessageFlags, pending: &mut Pending) -> Attempt {
-        let mut connected = self.connected(fd).map_err(|errno| match errno {
+        let connected = self.connected(fd).map_err(|errno| match errno {
             Errno::ENOTCONN => Errno::EPIPE,
             other => other,
         })?;
@@ -252,9 +252,8 @@ impl Sockets {
             Err(_) if pending.done > 0 => done(i64::try_from(pending.done).unwrap_or(i64::MAX)),
             Err(_) => Err(self.take_error(connected.id).unwrap_or(Errno::EPIPE)),
             Ok(taken) => {
-                if taken > 0 && !connected.has_written {
-                    connected.has_written = true;
-                    self.on_first_write(fd, connected)?;
+                if taken > 0 && !connected.has_answered {
+                    self.on_write(fd, connected)?;
                 }
                 pending.done += taken;
                 if pending.done == len || (!waits && pending.done > 0) {

@@ -11,6 +11,40 @@ use synfin_tcp::Info;
 /// `TCP_INFINITE_SSTHRESH`: no threshold yet.
 const NO_THRESHOLD: i128 = 0x7fff_ffff;
 
+/// Everything that there is: what `TCP_INFO` has beyond it makes a script unsupported.
+pub(super) const VARIABLES: [&str; 30] = [
+    "tcpi_state",
+    "tcpi_ca_state",
+    "tcpi_retransmits",
+    "tcpi_backoff",
+    "tcpi_options",
+    "tcpi_snd_wscale",
+    "tcpi_rcv_wscale",
+    "tcpi_rto",
+    "tcpi_rtt",
+    "tcpi_rttvar",
+    "tcpi_snd_mss",
+    "tcpi_advmss",
+    "tcpi_pmtu",
+    "tcpi_snd_cwnd",
+    "tcpi_snd_ssthresh",
+    "tcpi_unacked",
+    "tcpi_sacked",
+    "tcpi_lost",
+    "tcpi_retrans",
+    "tcpi_total_retrans",
+    "tcpi_snd_wnd",
+    "tcpi_rcv_wnd",
+    "tcpi_notsent_bytes",
+    "tcpi_segs_out",
+    "tcpi_data_segs_out",
+    "tcpi_bytes_sent",
+    "tcpi_segs_in",
+    "tcpi_data_segs_in",
+    "tcpi_delivery_rate",
+    "tcpi_delivery_rate_app_limited",
+];
+
 impl Sockets {
     pub(super) fn variables(&mut self, fd: i32) -> Result<BTreeMap<&'static str, i128>, Stop> {
         let Some(socket) = self.sockets.get(&fd) else {
@@ -26,6 +60,8 @@ impl Sockets {
         };
         let count = self.counts.get(&(connection.local(), connection.remote())).copied().unwrap_or_default();
         let mut list = variables(&connection.info());
+        let headers = if connection.local().is_ipv6() { 60 } else { 40 };
+        list.insert("tcpi_advmss", i128::from(socket.options.config.mtu) - headers);
         list.insert("tcpi_segs_out", count.out.into());
         list.insert("tcpi_data_segs_out", count.data_out.into());
         list.insert("tcpi_bytes_sent", count.octets_out.into());
@@ -68,7 +104,11 @@ fn variables(info: &Info) -> BTreeMap<&'static str, i128> {
         ("tcpi_snd_ssthresh", ssthresh),
         ("tcpi_unacked", segments(outstanding)),
         ("tcpi_sacked", segments(variables.sacked)),
-        ("tcpi_lost", segments(variables.lost)),
+        // Linux counts what is lost until it is known to have arrived; ours, until it is sent again.
+        ("tcpi_lost", segments(variables.lost) + segments(info.resent)),
+        ("tcpi_retrans", segments(info.resent)),
+        ("tcpi_retransmits", info.timeouts.into()),
+        ("tcpi_backoff", info.timeouts.into()),
         ("tcpi_total_retrans", variables.retransmissions.into()),
         ("tcpi_snd_wnd", variables.snd_wnd.into()),
         ("tcpi_rcv_wnd", variables.rcv_wnd.into()),

@@ -99,8 +99,8 @@ struct Connected {
     /// A `connect` that did not block, whose end the user has not heard of.
     is_connecting: bool,
     is_read_shut: bool,
-    /// Whether the user has written anything.
-    has_written: bool,
+    /// Whether the user has answered what came, before it was time to acknowledge it.
+    has_answered: bool,
 }
 
 /// What became of a connection, as the user hears it.
@@ -120,6 +120,8 @@ struct Counts {
     octets_out: u64,
     arrived: u64,
     data_arrived: u64,
+    /// When text arrived last.
+    text_ns: Option<u64>,
 }
 
 /// A call that blocks.
@@ -285,7 +287,10 @@ impl Sockets {
             );
             let count = self.counts.entry(key).or_default();
             count.arrived += 1;
-            count.data_arrived += u64::from(!incoming.payload.is_empty());
+            if !incoming.payload.is_empty() {
+                count.data_arrived += 1;
+                count.text_ns = Some(self.now_ns);
+            }
             self.endpoint.handle(now, source, destination, &mut incoming);
         }
     }
@@ -312,6 +317,10 @@ fn endpoint(settings: &HostSettings, watch: &Watch) -> Endpoint<Watch> {
 }
 
 impl Stack for Sockets {
+    fn has_variable(&self, name: &str) -> bool {
+        info::VARIABLES.contains(&name)
+    }
+
     fn now_ns(&self) -> u64 {
         self.now_ns
     }

@@ -160,17 +160,23 @@ impl Sockets {
         }
     }
 
-    /// Who has sent something no longer acknowledges at once.
-    pub(super) fn on_first_write(&mut self, fd: i32, connected: super::Connected) -> Result<(), Errno> {
-        let now = self.now();
-        let socket = self.socket(fd)?;
-        socket.kind = Kind::Connected(connected);
-        let delay = socket.options.config.delayed_ack;
-        if self.settings.has_quick_acks
-            && let Some(connection) = self.endpoint.connection_mut(connected.id)
-        {
+    /// Who has answered something soon after it came will do so again, and no longer acknowledges at once: Linux's
+    /// "pingpong" mode. Who speaks first, or late, has not.
+    pub(super) fn on_write(&mut self, fd: i32, mut connected: super::Connected) -> Result<(), Errno> {
+        let (now, now_ns) = (self.now(), self.now_ns);
+        let delay = self.socket(fd)?.options.config.delayed_ack;
+        let Some(connection) = self.endpoint.connection_mut(connected.id) else { return Ok(()) };
+        let came_ns =
+            self.counts.get(&(connection.local(), connection.remote())).and_then(|count| count.text_ns);
+        let is_soon = came_ns.is_some_and(|came| u128::from(now_ns.saturating_sub(came)) < delay.as_nanos());
+        if !is_soon {
+            return Ok(());
+        }
+        if self.settings.has_quick_acks {
             connection.reconfigure(now, |config| config.delayed_ack = delay);
         }
+        connected.has_answered = true;
+        self.socket(fd)?.kind = Kind::Connected(connected);
         Ok(())
     }
 

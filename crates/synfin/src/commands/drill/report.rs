@@ -62,33 +62,32 @@ impl<'a> Report<'a> {
     ) -> Result<(), Failure> {
         let linux = self.linux.get_or_insert_default();
         let differs = *ours == Verdict::Passed && matches!(theirs, Verdict::Failed(_));
-        let has_reason = !script.linux_differs.is_empty();
+        let why = [script.linux_differs.as_slice(), &script.linux_may_differ].concat();
         match theirs {
             Verdict::Passed => linux.passed += 1,
             Verdict::Failed(_) => linux.failed += 1,
             _ => linux.unsupported += 1,
         }
         linux.differ += u64::from(differs);
-        linux.explained += u64::from(differs && has_reason);
-        linux.stale += u64::from(*theirs == Verdict::Passed && has_reason);
+        linux.explained += u64::from(differs && !why.is_empty());
+        linux.stale += u64::from(*theirs == Verdict::Passed && !script.linux_differs.is_empty());
         let text = match self.args.format {
             DrillFormat::Json => {
-                let why = script.linux_differs.as_slice();
-                line(&Line { against: Some("linux"), why, ..Line::of(script, theirs) })?
+                line(&Line { against: Some("linux"), why: &why, ..Line::of(script, theirs) })?
             }
-            DrillFormat::Text => self.beside(script, differs, theirs),
+            DrillFormat::Text => self.beside(script, differs, theirs, &why),
         };
         print(&text)
     }
 
     #[cfg(feature = "kernel")]
-    fn beside(&self, script: &Script, differs: bool, theirs: &Verdict) -> String {
+    fn beside(&self, script: &Script, differs: bool, theirs: &Verdict, why: &[String]) -> String {
         match theirs {
             Verdict::Failed(_) => {
                 let text = self.text(script, theirs);
                 let word = if differs { "Linux differs" } else { "Linux failed " };
                 let mut text = text.replacen("failed       ", &format!("{word}  "), 1);
-                match script.linux_differs.as_slice() {
+                match why {
                     [] if differs => text += "    because  nobody has written down why\n",
                     reasons => {
                         for reason in reasons {
