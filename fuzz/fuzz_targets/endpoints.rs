@@ -124,7 +124,8 @@ impl Observer for Judge {
         assert!(change.from.may_become(change.to), "{} -> {}", change.from, change.to);
     }
 
-    fn on_variables(&mut self, _: Instant, _: SocketId, v: &Variables) {
+    fn on_sample(&mut self, sample: &Sample) {
+        let v = &sample.variables;
         assert!(v.snd_una.is_at_or_before(v.snd_nxt), "{v:?}");
         assert!(v.sacked <= v.send_queue.saturating_add(1), "{v:?}");
         assert!(v.rto >= Duration::from_millis(1), "{v:?}");

@@ -13,8 +13,8 @@ fuzz_target!(|text: &str| {
     let Ok(mut simulation) = Simulation::new(&scenario) else { return };
     let mut plot = Plot::default();
     while let Some(noted) = simulation.next_noted() {
-        if let Noted::Sample(sample) = noted {
-            plot.push(&sample);
+        if let Noted::Sample { side, sample } = noted {
+            plot.push(side, &sample);
         }
     }
     assert_ne!(simulation.report().cut_short, Some(CutShort::Stuck));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use synfin_messages::Message;
-use synfin_wire::{Process, Side, Source, State};
+use synfin_wire::{Process, Side, Source, State, Variables};
 
 use crate::history::History;
 use crate::{Ledger, PacketLog, PacketNote};
@@ -81,6 +81,21 @@ pub struct StateEntry {
     pub is_inferred: bool,
     /// Frame number of the packet that shows it, where one does.
     pub packet: Option<u64>,
+}
+
+/// The variables of an endpoint at one time, as a TCP of our own tells them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SampleEntry {
+    /// When, in nanoseconds since the Unix epoch (UTC).
+    pub at_ns: u64,
+    /// `snd.una`, relative to the initial sequence number as everywhere.
+    pub snd_una: i64,
+    /// `snd.nxt`, relative as well.
+    pub snd_nxt: i64,
+    /// `rcv.nxt`, relative to the other end's initial sequence number.
+    pub rcv_nxt: i64,
+    /// All of them, with the sequence numbers as they are.
+    pub variables: Variables,
 }
 
 /// What one end sent.

@@ -32,7 +32,7 @@ mod tracked;
 mod tracker;
 
 pub use config::Config;
-pub use connection::{Close, Connection, Counts, Endpoint, Open, RttSummary, StateEntry};
+pub use connection::{Close, Connection, Counts, Endpoint, Open, RttSummary, SampleEntry, StateEntry};
 pub use finding::{Finding, Severity};
 pub use ledger::{Ledger, Phase};
 pub use marks::{Mark, Marks};

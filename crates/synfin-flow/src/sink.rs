@@ -3,7 +3,7 @@
 use synfin_messages::Message;
 use synfin_wire::{Loss, Side};
 
-use crate::{Connection, Packet, StateEntry};
+use crate::{Connection, Packet, SampleEntry, StateEntry};
 
 /// Takes what the tracker finds, in the order of the observations. Every method does nothing unless it is given.
 pub trait Sink {
@@ -26,6 +26,11 @@ pub trait Sink {
     /// for one endpoint they come in order. `previous` is the state before.
     fn state(&mut self, connection: &Connection, side: Side, previous: &StateEntry, entry: &StateEntry) {
         let _ = (connection, side, previous, entry);
+    }
+
+    /// Something happened to an endpoint of a TCP of our own: its variables after that.
+    fn sample(&mut self, connection: &Connection, side: Side, entry: &SampleEntry) {
+        let _ = (connection, side, entry);
     }
 
     /// A message is complete, or its connection is over.

@@ -3,7 +3,7 @@
 use synfin_messages::{Carrier, Conversation, Detail, Message};
 use synfin_wire::dissect::Ip;
 use synfin_wire::tcp::{OptionsBuf, Segment};
-use synfin_wire::{Fate, Side, State, StateChange};
+use synfin_wire::{Fate, Sample, Side, State, StateChange};
 
 use crate::arrival::Arrival;
 use crate::classify::classify;
@@ -13,7 +13,8 @@ use crate::shape::Shape;
 use crate::states::{Findings, States, is_reset};
 use crate::stream::{Coverage, Piece, Room};
 use crate::talk::hand_over;
-use crate::{Config, Connection, Counts, Mark, Marks, Packet, Phase, Sink};
+use crate::tracker::side_of;
+use crate::{Config, Connection, Counts, Mark, Marks, Packet, Phase, SampleEntry, Sink};
 
 /// A connection that is being followed.
 #[derive(Debug)]
@@ -60,6 +61,22 @@ impl Tracked {
             Side::Client => &self.client,
             Side::Server => &self.server,
         }
+    }
+
+    /// Tells the sink of the variables of an end, in the numbers of this connection.
+    pub(crate) fn on_sample(&self, sample: &Sample, sink: &mut impl Sink) {
+        let Sample { at_ns, variables, local, .. } = *sample;
+        let side = side_of(&self.connection, local);
+        let (ours, theirs) = (self.half(side), self.half(side.other()));
+        let entry = SampleEntry {
+            at_ns,
+            snd_una: ours.relative(variables.snd_una),
+            snd_nxt: ours.relative(variables.snd_nxt),
+            // In SYN-SENT the other end's numbers are not known.
+            rcv_nxt: if variables.state == State::SynSent { 0 } else { theirs.relative(variables.rcv_nxt) },
+            variables,
+        };
+        sink.sample(&self.connection, side, &entry);
     }
 
     /// Whether it closed, as far as the capture shows.

@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use synfin_wire::dissect::{self, DissectError, Dissected, Fragment, Ip};
 use synfin_wire::tcp::Segment;
-use synfin_wire::{Frame, InterfaceId, Loss, LossCause, Note, Observation, Owner, Side, State, StateChange};
+use synfin_wire::{
+    Frame, InterfaceId, Loss, LossCause, Note, Observation, Owner, Sample, Side, State, StateChange,
+};
 
 use crate::duplicates::{Duplicates, Identity};
 use crate::fragments::Fragments;
@@ -38,6 +40,7 @@ pub struct Tracker {
     told_early: Early,
     /// Owners of connections of which no packet was seen yet: those that were there before.
     owners: HashMap<Key, Vec<Owner>>,
+    early_samples: Vec<(Key, Sample)>,
     /// In which network namespace each interface lies, where that was said of any.
     namespaces: Vec<u64>,
     /// Whether anybody tells of states at all.
@@ -49,6 +52,9 @@ pub struct Tracker {
 
 /// Connections whose owners are remembered at most before a packet of them passes. At most two owners each.
 const MAX_EARLY_OWNERS: usize = 65_536;
+
+/// Samples that are remembered at most before a packet of their connection passes.
+const MAX_EARLY_SAMPLES: usize = 1024;
 
 /// Interfaces of which is remembered where they lie; no machine has as many.
 const MAX_INTERFACES: usize = 1 << 16;
@@ -74,6 +80,7 @@ impl Tracker {
             duplicates: Duplicates::default(),
             told_early: Early::default(),
             owners: HashMap::new(),
+            early_samples: Vec::new(),
             namespaces: Vec::new(),
             is_told: false,
             summary: Summary::default(),
@@ -90,6 +97,7 @@ impl Tracker {
             Observation::Note(note) => self.on_note(note),
             Observation::Loss(loss) => self.on_loss(loss, sink),
             Observation::StateChange(change) => self.on_state_change(change, sink),
+            Observation::Sample(sample) => self.on_sample(sample, sink),
         }
     }
 
@@ -271,6 +279,9 @@ impl Tracker {
             let at_ns = frame.at_ns.saturating_add(self.config.linger_ns);
             self.lingering.push_back(Waiting { at_ns, key, id: tracked.connection.id });
         }
+        if !self.early_samples.is_empty() {
+            self.give_early_samples(&key, sink);
+        }
     }
 
     fn on_state_change(&mut self, change: &StateChange, sink: &mut impl Sink) {
@@ -305,6 +316,29 @@ impl Tracker {
         if let Some(tracked) = self.connections.get_mut(&key) {
             let from = side_of(&tracked.connection, note.local);
             tracked.connection.on_note(from, note);
+        }
+    }
+
+    fn on_sample(&mut self, sample: &Sample, sink: &mut impl Sink) {
+        let key = Key::new(sample.local, sample.remote, self.told_of(sample.socket.namespace));
+        match self.connections.get(&key) {
+            Some(tracked) => tracked.on_sample(sample, sink),
+            None => {
+                // What is told of connections that nobody sees is forgotten, before it is too much.
+                if self.early_samples.len() >= MAX_EARLY_SAMPLES {
+                    self.early_samples.clear();
+                }
+                self.early_samples.push((key, *sample));
+            }
+        }
+    }
+
+    /// What was told of a connection before its first packet.
+    fn give_early_samples(&mut self, key: &Key, sink: &mut impl Sink) {
+        if let Some(tracked) = self.connections.get(key) {
+            for (_, sample) in self.early_samples.extract_if(.., |(of, _)| of == key) {
+                tracked.on_sample(&sample, sink);
+            }
         }
     }
 
@@ -354,7 +388,7 @@ impl Tracker {
     }
 }
 
-fn side_of(connection: &Connection, source: SocketAddr) -> Side {
+pub(crate) fn side_of(connection: &Connection, source: SocketAddr) -> Side {
     if connection.client.address == source { Side::Client } else { Side::Server }
 }
 

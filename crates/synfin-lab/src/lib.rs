@@ -41,7 +41,7 @@ mod simulation;
 mod stream;
 
 pub use link::{Bursts, Fate, LinkConfig, Outage};
-pub use noted::{Noted, NotedFrame, Sample};
+pub use noted::{Noted, NotedFrame};
 pub use plot::Plot;
 pub use rule::{Effect, Rule, RuleError};
 pub use scenario::{Forgery, HostConfig, Scenario, ScenarioError, SettingError, Vantage};

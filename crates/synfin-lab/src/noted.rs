@@ -1,9 +1,8 @@
 //! What came to pass, in the order of virtual time.
 
 use bytes::Bytes;
-use synfin_tcp::Variables;
 use synfin_wire::dissect::{Dissected, dissect};
-use synfin_wire::{Frame, InterfaceId, LinkType, Observation, Side, StateChange};
+use synfin_wire::{Frame, InterfaceId, LinkType, Observation, Sample, Side, StateChange};
 
 use crate::link::Fate;
 
@@ -16,7 +15,12 @@ pub enum Noted {
     /// An endpoint changed its state.
     StateChange(StateChange),
     /// Something happened to a connection: its variables after that.
-    Sample(Sample),
+    Sample {
+        /// Whose.
+        side: Side,
+        /// The variables.
+        sample: Sample,
+    },
 }
 
 /// A packet.
@@ -34,25 +38,14 @@ pub struct NotedFrame {
     pub fates: Vec<Fate>,
 }
 
-/// The variables of one side at one time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Sample {
-    /// When, in nanoseconds since the Unix epoch.
-    pub at_ns: u64,
-    /// Whose.
-    pub side: Side,
-    /// The variables.
-    pub variables: Variables,
-}
-
 impl Noted {
-    /// As an observation; variables are none.
+    /// As an observation.
     #[must_use]
-    pub fn as_observation(&self) -> Option<Observation<'_>> {
+    pub fn as_observation(&self) -> Observation<'_> {
         match self {
-            Self::Frame(frame) => Some(Observation::Frame(frame.as_frame())),
-            Self::StateChange(change) => Some(Observation::StateChange(*change)),
-            Self::Sample(_) => None,
+            Self::Frame(frame) => Observation::Frame(frame.as_frame()),
+            Self::StateChange(change) => Observation::StateChange(*change),
+            Self::Sample { sample, .. } => Observation::Sample(*sample),
         }
     }
 

@@ -6,9 +6,7 @@
 
 use core::fmt::{self, Write};
 
-use synfin_wire::Side;
-
-use crate::noted::Sample;
+use synfin_wire::{Sample, Side};
 
 const WIDTH: u64 = 960;
 const LEFT: u64 = 70;
@@ -91,7 +89,7 @@ const TIMEOUTS: [Series; 1] = [Series { name: "RTO", color: "#cc79a7", value: |p
 
 impl Plot {
     /// Takes a sample in. They come in the order of time.
-    pub fn push(&mut self, sample: &Sample) {
+    pub fn push(&mut self, side: Side, sample: &Sample) {
         let variables = &sample.variables;
         if !variables.state.is_synchronized() {
             return;
@@ -106,7 +104,7 @@ impl Plot {
             rto_ns: nanos(variables.rto),
         };
         let [client, server] = &mut self.sides;
-        let samples = if sample.side == Side::Client { client } else { server };
+        let samples = if side == Side::Client { client } else { server };
         samples.events += u64::from(point.flight > 0);
         let is_same =
             samples.points.last().is_some_and(|last| Point { at_ns: point.at_ns, ..*last } == point);

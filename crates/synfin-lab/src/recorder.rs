@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use synfin_tcp::{Instant, Observer, Variables};
-use synfin_wire::{Side, SocketId, StateChange};
+use synfin_tcp::Observer;
+use synfin_wire::{Sample, Side, SocketId, StateChange};
 
-use crate::noted::{Noted, Sample};
+use crate::noted::Noted;
 
 /// Everything that was noted and not taken yet.
 #[derive(Clone, Debug, Default)]
@@ -30,16 +30,21 @@ pub(crate) struct Recorder {
     pub(crate) notes: Notes,
 }
 
+impl Recorder {
+    /// Each host counts its sockets from one: the side keeps them apart.
+    fn socket(&self, socket: SocketId) -> SocketId {
+        SocketId { cookie: socket.cookie << 1 | self.side as u64, ..socket }
+    }
+}
+
 impl Observer for Recorder {
     fn on_state_change(&mut self, change: &StateChange) {
-        // Each host counts its sockets from one: the side keeps them apart.
-        let mut change = *change;
-        change.socket.cookie = change.socket.cookie << 1 | self.side as u64;
-        self.notes.push(Noted::StateChange(change));
+        let socket = self.socket(change.socket);
+        self.notes.push(Noted::StateChange(StateChange { socket, ..*change }));
     }
 
-    fn on_variables(&mut self, at: Instant, _: SocketId, variables: &Variables) {
-        let sample = Sample { at_ns: at.as_nanos(), side: self.side, variables: *variables };
-        self.notes.push(Noted::Sample(sample));
+    fn on_sample(&mut self, sample: &Sample) {
+        let sample = Sample { socket: self.socket(sample.socket), ..*sample };
+        self.notes.push(Noted::Sample { side: self.side, sample });
     }
 }

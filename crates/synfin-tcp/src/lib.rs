@@ -73,7 +73,8 @@ pub use connection::{CongestionState, Connection, ConnectionError, Event, Info, 
 pub use endpoint::{ConnectError, ConnectionId, Counters, Endpoint, Handled, ListenError, ListenerId};
 pub use icmp::{IcmpError, IcmpMessage, Unreachable};
 pub use incoming::{Checksum, Ecn, Incoming, IncomingError, KnownOptions};
-pub use observer::{NoObserver, Observer, Variables};
+pub use observer::{NoObserver, Observer};
 pub use outgoing::{Burst, Outgoing, Sink};
 pub use send::Payload;
+pub use synfin_wire::{Sample, Variables};
 pub use time::Instant;

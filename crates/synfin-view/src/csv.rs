@@ -1,11 +1,12 @@
-//! CSV (RFC 4180): a header row, then a row for each connection, packet, message, state or finding.
+//! CSV (RFC 4180): a header row, then a row for each connection, packet, message, state, finding or set
+//! of variables.
 //!
 //! Times are nanoseconds since the Unix epoch (UTC). What comes from the network is neutralised as in any other text,
 //! so that a row is always one line.
 
 use std::fmt::{self, Write as _};
 
-use synfin_flow::{Connection, Finding, Mark, Packet, StateEntry};
+use synfin_flow::{Connection, Finding, Mark, Packet, SampleEntry, StateEntry};
 use synfin_messages::Message;
 use synfin_wire::Side;
 
@@ -13,6 +14,7 @@ use crate::messages::{headline, write_purpose};
 use crate::show::View;
 use crate::style::Style;
 use crate::text::neutral;
+use crate::variables;
 
 /// The columns of a view.
 pub(crate) const fn header(view: View) -> &'static str {
@@ -30,6 +32,10 @@ pub(crate) const fn header(view: View) -> &'static str {
         View::Messages => "connection,n,kind,from,first_ns,last_ns,packets,complete,text",
         View::States => "connection,side,local,local_port,remote,remote_port,from,to,at_ns,source,inferred",
         View::Findings => "connection,kind,severity,text",
+        View::Variables => {
+            "connection,side,at_ns,state,snd_una,snd_nxt,snd_wnd,rcv_nxt,rcv_wnd,cwnd,ssthresh,\
+             rto_ns,srtt_ns,rttvar_ns,in_flight,sacked,lost,retransmissions,mss,send_queue,receive_queue"
+        }
     }
 }
 
@@ -132,6 +138,15 @@ pub(crate) fn write_state(
     row.plain(connection.id).plain(side.name()).address(connection, side).address(connection, side.other());
     row.plain(previous.state).plain(entry.state).plain(entry.at_ns);
     row.plain(entry.source.name()).plain(entry.is_inferred).end();
+}
+
+pub(crate) fn write_variables(out: &mut String, connection: &Connection, side: Side, entry: &SampleEntry) {
+    let mut row = Row::new(out);
+    row.plain(connection.id).plain(side.name()).plain(entry.at_ns).plain(entry.variables.state);
+    for (_, value) in variables::named(entry) {
+        row.some(value);
+    }
+    row.end();
 }
 
 pub(crate) fn write_finding(out: &mut String, connection: &Connection, finding: &Finding) {

@@ -10,6 +10,7 @@
 //! | `state` | an endpoint changed its state (`states`) |
 //! | `message` | a message is complete (`messages`) |
 //! | `finding` | a connection is over (`findings`, `connections` or `ladder`): `connection`, `kind`, `severity`, `text` |
+//! | `variables` | something happened to an endpoint of a TCP of our own (`variables`): `connection`, `side`, `at_ns`, `state`, `snd_una` … |
 //! | `loss` | something was not observed: `what`, `count`, `at_ns` |
 //! | `summary` | the last line |
 //!
@@ -30,9 +31,11 @@ mod message;
 mod packet;
 
 use serde::Serialize;
-use synfin_flow::{Connection, Finding, Packet, StateEntry, Summary};
+use synfin_flow::{Connection, Finding, Packet, SampleEntry, StateEntry, Summary};
 use synfin_messages::Message;
 use synfin_wire::{Loss, Side, Source};
+
+use crate::variables;
 
 /// Writes an object in a line, with what every line begins with.
 fn write(out: &mut String, r#type: &str, object: impl Serialize) {
@@ -128,6 +131,31 @@ pub(crate) fn write_state(
         process: process(local),
     };
     write(out, "state", object);
+}
+
+#[derive(Serialize)]
+struct VariablesObject {
+    connection: u64,
+    side: &'static str,
+    at_ns: u64,
+    state: &'static str,
+    #[serde(flatten)]
+    named: serde_json::Map<String, serde_json::Value>,
+}
+
+pub(crate) fn write_variables(out: &mut String, connection: &Connection, side: Side, entry: &SampleEntry) {
+    let number = |value: i128| i64::try_from(value).ok().map(serde_json::Value::from);
+    let known = variables::named(entry)
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.and_then(number)?)));
+    let object = VariablesObject {
+        connection: connection.id,
+        side: side.name(),
+        at_ns: entry.at_ns,
+        state: entry.variables.state.name(),
+        named: known.collect(),
+    };
+    write(out, "variables", object);
 }
 
 #[derive(Serialize)]

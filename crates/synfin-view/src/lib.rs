@@ -28,6 +28,7 @@ mod table;
 mod text;
 mod time;
 mod units;
+mod variables;
 
 pub use printer::{Format, Options, Printer};
 pub use show::{Show, UnknownShow, View};

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use synfin_flow::{Connection, Packet, Sink, StateEntry, Summary};
+use synfin_flow::{Connection, Packet, SampleEntry, Sink, StateEntry, Summary};
 use synfin_messages::Message;
 use synfin_wire::{Loss, Side};
 
 use crate::show::{Show, View};
 use crate::style::Style;
 use crate::time::{Clock, TimeStyle};
-use crate::{csv, findings, json, ladder, messages, packets, states, table};
+use crate::{csv, findings, json, ladder, messages, packets, states, table, variables};
 
 /// Handed on when so many bytes have come together.
 const BUFFER: usize = 64 * 1024;
@@ -192,6 +192,23 @@ impl<W: io::Write> Sink for Printer<W> {
             }
             Format::Json => json::write_state(&mut self.buffer, connection, side, previous, entry),
             Format::Csv => csv::write_state(&mut self.buffer, connection, side, previous, entry),
+        }
+        self.end();
+    }
+
+    fn sample(&mut self, connection: &Connection, side: Side, entry: &SampleEntry) {
+        if !self.shows(View::Variables, connection) {
+            return;
+        }
+        self.clock.start_at(entry.at_ns);
+        match self.options.format {
+            Format::Text => {
+                self.begin(View::Variables);
+                let (out, style) = (&mut self.buffer, &self.options.style);
+                variables::write(out, connection, side, entry, &self.clock, style);
+            }
+            Format::Json => json::write_variables(&mut self.buffer, connection, side, entry),
+            Format::Csv => csv::write_variables(&mut self.buffer, connection, side, entry),
         }
         self.end();
     }

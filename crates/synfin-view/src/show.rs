@@ -18,12 +18,21 @@ pub enum View {
     States,
     /// A line for each thing that a person should know.
     Findings,
+    /// A line for each event of a TCP of our own, with all its variables after that.
+    Variables,
 }
 
 impl View {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Connections, Self::Ladder, Self::Packets, Self::Messages, Self::States, Self::Findings];
+    pub const ALL: [Self; 7] = [
+        Self::Connections,
+        Self::Ladder,
+        Self::Packets,
+        Self::Messages,
+        Self::States,
+        Self::Findings,
+        Self::Variables,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -35,6 +44,7 @@ impl View {
             Self::Messages => "messages",
             Self::States => "states",
             Self::Findings => "findings",
+            Self::Variables => "variables",
         }
     }
 }
@@ -111,7 +121,7 @@ impl FromIterator<View> for Show {
 
 /// There is nothing of that name to show.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("nothing is called {0:?}: connections, ladder, packets, messages, states, findings")]
+#[error("nothing is called {0:?}: connections, ladder, packets, messages, states, findings, variables")]
 pub struct UnknownShow(String);
 
 /// Names with commas between them.

@@ -224,6 +224,7 @@ fn csv_is_read_back() {
         (View::Messages, 1),
         (View::States, 4),
         (View::Findings, 0),
+        (View::Variables, 0),
     ] {
         let show = Show::from(view);
         let printed = print(&[&talk.connection], Options { show, format: Format::Csv, ..Options::default() });

@@ -22,6 +22,7 @@ pub mod seq;
 pub mod side;
 pub mod state;
 pub mod tcp;
+pub mod variables;
 
 mod bytes;
 
@@ -33,3 +34,4 @@ pub use observation::{
 pub use seq::SeqNumber;
 pub use side::Side;
 pub use state::State;
+pub use variables::{Sample, Variables};

@@ -1,12 +1,13 @@
 //! What can be observed of a connection, whoever observed it.
 //!
 //! Three sources give observations: captures and live interfaces give [`Frame`]s; the kernel gives [`StateChange`]s
-//! and [`Owner`]s; a TCP of our own gives frames and state changes. Each of them may have to admit a [`Loss`].
+//! and [`Owner`]s; a TCP of our own gives frames, state changes and [`Sample`]s of its variables. Each of them may have
+//! to admit a [`Loss`].
 //! Everything downstream learns from these alone.
 
 use core::net::SocketAddr;
 
-use crate::{LinkType, SeqNumber, State};
+use crate::{LinkType, Sample, SeqNumber, State};
 
 /// One thing that was observed.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub enum Observation<'a> {
     Owner(Owner),
     /// Something else was told of an endpoint.
     Note(Note<'a>),
+    /// Something happened to an endpoint of a TCP of our own: its variables after that.
+    Sample(Sample),
     /// Something was not observed.
     Loss(Loss),
 }

@@ -326,7 +326,8 @@ pub(crate) struct ManArgs {
     mut_arg("quiet", |quiet| quiet.help("Say nothing but what was asked for: no progress, no totals"))
 )]
 pub(crate) struct ViewArgs {
-    /// What to show, separated by commas: connections, ladder, packets, messages, states, findings
+    /// What to show, separated by commas: connections, ladder, packets, messages, states, findings; of the lab's own TCPs also
+    /// variables
     #[arg(long, value_name = "WHAT")]
     pub(crate) show: Option<Show>,
     /// Only the connection of this number; may be given again

@@ -6,10 +6,10 @@ use std::io;
 use std::path::Path;
 
 use synfin_capture::{Block, BlockKind, Interface, Record, Writer};
-use synfin_flow::{Config, Connection, Open, Packet, Sink, StateEntry, Tracker};
+use synfin_flow::{Config, Connection, Open, Packet, SampleEntry, Sink, StateEntry, Tracker};
 use synfin_messages::Message;
 use synfin_view::{Show, View, footer};
-use synfin_wire::{InterfaceId, Loss, Observation, Side, StateChange};
+use synfin_wire::{InterfaceId, Loss, Observation, Sample, Side, StateChange};
 
 use crate::cli::{Checksums, ViewArgs};
 use crate::comments::Comments;
@@ -197,6 +197,12 @@ impl Session {
         self.check_output()
     }
 
+    /// A TCP of our own tells of its variables.
+    pub(crate) fn on_sample(&mut self, sample: &Sample) -> Result<(), Failure> {
+        self.tracker.observe(&Observation::Sample(*sample), &mut self.printer);
+        self.check_output()
+    }
+
     /// Names and secrets that no packet brings along: those around packets that did not match, and at the end.
     pub(crate) fn on_blocks(&mut self, blocks: &[Block]) -> Result<(), Failure> {
         self.read_told(blocks);
@@ -359,6 +365,12 @@ impl Sink for Only {
         }
     }
 
+    fn sample(&mut self, connection: &Connection, side: Side, entry: &SampleEntry) {
+        if self.shows(connection) {
+            self.output.sample(connection, side, entry);
+        }
+    }
+
     fn message(&mut self, connection: &Connection, message: &Message) {
         if self.shows(connection) {
             self.output.message(connection, message);
@@ -398,6 +410,11 @@ impl<A: Sink, B: Sink> Sink for Both<'_, A, B> {
     fn state(&mut self, connection: &Connection, side: Side, previous: &StateEntry, entry: &StateEntry) {
         self.0.state(connection, side, previous, entry);
         self.1.state(connection, side, previous, entry);
+    }
+
+    fn sample(&mut self, connection: &Connection, side: Side, entry: &SampleEntry) {
+        self.0.sample(connection, side, entry);
+        self.1.sample(connection, side, entry);
     }
 
     fn message(&mut self, connection: &Connection, message: &Message) {

@@ -49,7 +49,8 @@ const NOTE: u8 = 3;
 /// A longer reason is cut.
 const MAX_REASON: usize = 256;
 
-/// Puts what the kernel told behind what is to become one block. Frames and losses have blocks of their own.
+/// Puts what the kernel told behind what is to become one block. Frames and losses have blocks of their own; samples are
+/// of no kernel.
 pub(crate) fn encode(observation: &Observation<'_>, block: &mut Vec<u8>) {
     if block.is_empty() {
         block.extend_from_slice(MAGIC);
@@ -90,7 +91,7 @@ pub(crate) fn encode(observation: &Observation<'_>, block: &mut Vec<u8>) {
             fields.extend_from_slice(reason.get(..cut).unwrap_or_default().as_bytes());
             NOTE
         }
-        Observation::Frame(_) | Observation::Loss(_) => return,
+        Observation::Frame(_) | Observation::Loss(_) | Observation::Sample(_) => return,
     };
     let Ok(len) = u16::try_from(fields.len()) else { return };
     block.push(kind);

@@ -44,3 +44,22 @@ fn ready_scenarios_are_drawn_as_they_were() {
         is_exact(&run(&Scenario::from_toml(ready.toml).unwrap()), ready.name);
     }
 }
+
+/// Every set of variables that both TCPs told of is handed on, in the numbers of the connection.
+#[test]
+fn the_variables_are_handed_on_as_they_were_told() {
+    for name in ["textbook", "one-loss-with-sack", "zero-window", "lost-last-ack"] {
+        let ran = run(&Scenario::from_toml(ready::find(name).unwrap().toml).unwrap());
+        let told: Vec<_> = ran.samples.iter().map(|(side, s)| (*side, s.at_ns, s.variables)).collect();
+        let drawn: Vec<_> = ran.entries.iter().map(|(side, e)| (*side, e.at_ns, e.variables)).collect();
+        assert_eq!(drawn, told, "{name}");
+        let first = ran.entries[0].1;
+        assert_eq!((first.snd_una, first.snd_nxt, first.rcv_nxt), (0, 1, 0), "{name}: the SYN was sent");
+        // One for the SYN, one for the FIN, and what the application has sent between them.
+        for side in [Side::Client, Side::Server] {
+            let last = ran.entries.iter().rfind(|(whose, _)| *whose == side).unwrap().1;
+            let sent = i64::try_from(ran.connections[0].endpoint(side).sent.payload_bytes).unwrap();
+            assert_eq!((last.snd_una, last.snd_nxt), (sent + 2, sent + 2), "{name}, {side:?}");
+        }
+    }
+}

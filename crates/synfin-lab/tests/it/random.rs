@@ -1,7 +1,7 @@
 //! Any link at all: every octet arrives once and in order, both ends reach CLOSED, and a seed repeats everything.
 
-use synfin_lab::{Action, HostConfig, Noted, Plot, Sample, Scenario, Simulation};
-use synfin_tcp::Variables;
+use synfin_lab::{Action, HostConfig, Noted, Plot, Scenario, Simulation};
+use synfin_tcp::{Sample, Variables};
 use synfin_wire::State;
 
 use crate::run::toml;
@@ -76,7 +76,7 @@ fn judge(seed: u64) -> Result<Tally, String> {
                 packets += 1;
                 watches[frame.from as usize].on_sent(frame.at_ns)?;
             }
-            Noted::Sample(sample) => watches[sample.side as usize].on_sample(&sample)?,
+            Noted::Sample { side, sample } => watches[side as usize].on_sample(&sample)?,
             Noted::StateChange(change) if !change.from.may_become(change.to) => {
                 return Err(format!("{} became {}", change.from, change.to));
             }
@@ -181,14 +181,14 @@ impl Watch {
             return Err(format!(
                 "{:?} in {state} with {send_queue} octets queued, {} in flight, was silent for {silent_ns} ns, \
                  its timeout {} ns",
-                last.side,
+                last.local,
                 snd_nxt.distance_from(snd_una),
                 self.longest_ns,
             ));
         }
         match self.owes_since_ns {
             Some(since_ns) if now_ns - since_ns > DELAYED_ACK_NS => {
-                Err(format!("{:?} acknowledged after {} ns", last.side, now_ns - since_ns))
+                Err(format!("{} acknowledged after {} ns", last.local, now_ns - since_ns))
             }
             _ => Ok(()),
         }
@@ -217,7 +217,7 @@ fn the_same_seed_gives_the_same_bytes() {
 fn a_plot_is_a_small_well_formed_picture() {
     let ran = toml("bytes = '1MB'\nto-client = { rate = '10Mbit/s', queue = 30 }");
     let mut plot = Plot::default();
-    ran.samples.iter().for_each(|sample| plot.push(sample));
+    ran.samples.iter().for_each(|(side, sample)| plot.push(*side, sample));
     let svg = plot.to_svg("1 MB & more");
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("1 MB &amp; more: server"));
     assert_eq!(svg.matches("<path ").count(), 5);

@@ -1,28 +1,36 @@
 //! Runs a scenario to its end, and says what came to pass.
 
-use synfin_flow::{Config, Connection, Packet, Sink, Tracker};
-use synfin_lab::{CutShort, Noted, NotedFrame, Report, Sample, Scenario, Simulation, ready};
+use synfin_flow::{Config, Connection, Packet, SampleEntry, Sink, Tracker};
+use synfin_lab::{CutShort, Noted, NotedFrame, Report, Scenario, Simulation, ready};
 use synfin_wire::dissect::{Dissected, dissect};
 use synfin_wire::tcp::Segment;
-use synfin_wire::{LinkType, Side, State, StateChange};
+use synfin_wire::{LinkType, Sample, Side, State, StateChange};
 
 /// What came to pass.
 pub(crate) struct Ran {
     pub(crate) frames: Vec<NotedFrame>,
     pub(crate) changes: Vec<StateChange>,
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) samples: Vec<(Side, Sample)>,
     pub(crate) report: Report,
     /// What flow makes of it.
     pub(crate) connections: Vec<Connection>,
+    /// What it says of the variables.
+    pub(crate) entries: Vec<(Side, SampleEntry)>,
 }
 
 #[derive(Default)]
-struct Collected(Vec<Connection>);
+struct Collected {
+    connections: Vec<Connection>,
+    entries: Vec<(Side, SampleEntry)>,
+}
 
 impl Sink for Collected {
     fn packet(&mut self, _: &Connection, _: &Packet) {}
+    fn sample(&mut self, _: &Connection, side: Side, entry: &SampleEntry) {
+        self.entries.push((side, *entry));
+    }
     fn connection(&mut self, connection: Connection) {
-        self.0.push(connection);
+        self.connections.push(connection);
     }
 }
 
@@ -33,9 +41,7 @@ pub(crate) fn run(scenario: &Scenario) -> Ran {
     let (mut frames, mut changes, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     let mut last_ns = 0;
     while let Some(noted) = simulation.next_noted() {
-        if let Some(observation) = noted.as_observation() {
-            tracker.observe(&observation, &mut collected);
-        }
+        tracker.observe(&noted.as_observation(), &mut collected);
         let at_ns = match noted {
             Noted::Frame(frame) => {
                 frames.push(frame);
@@ -46,8 +52,8 @@ pub(crate) fn run(scenario: &Scenario) -> Ran {
                 changes.push(change);
                 change.at_ns
             }
-            Noted::Sample(sample) => {
-                samples.push(sample);
+            Noted::Sample { side, sample } => {
+                samples.push((side, sample));
                 sample.at_ns
             }
             other => panic!("{other:?}"),
@@ -58,7 +64,7 @@ pub(crate) fn run(scenario: &Scenario) -> Ran {
     tracker.finish(&mut collected);
     let report = simulation.report();
     assert_ne!(report.cut_short, Some(CutShort::Stuck));
-    Ran { frames, changes, samples, report, connections: collected.0 }
+    Ran { frames, changes, samples, report, connections: collected.connections, entries: collected.entries }
 }
 
 pub(crate) fn ready(name: &str) -> Ran {
@@ -70,6 +76,11 @@ pub(crate) fn toml(text: &str) -> Ran {
 }
 
 impl Ran {
+    /// Every set of variables of a side.
+    pub(crate) fn samples(&self, side: Side) -> impl DoubleEndedIterator<Item = &Sample> {
+        self.samples.iter().filter(move |(whose, _)| *whose == side).map(|(_, sample)| sample)
+    }
+
     /// Every state of a side, in order, one connection after the other.
     pub(crate) fn states(&self, side: Side) -> Vec<State> {
         let port = if side == Side::Client { 50_000 } else { 80 };

@@ -176,7 +176,7 @@ fn slow_start_doubles_until_the_queue_is_full() {
     let ran = ready("slow-start");
     is_regular(&ran);
     assert!(ran.report.lost > 1);
-    let client = || ran.samples.iter().filter(|sample| sample.side == Side::Client);
+    let client = || ran.samples(Side::Client);
     let initial = client().find(|sample| sample.variables.state == Established).unwrap().variables;
     assert_eq!(initial.cwnd, 10 * initial.mss, "RFC 6928");
     let most = client().map(|sample| sample.variables.cwnd).max().unwrap();
@@ -194,7 +194,7 @@ fn newreno_halves_and_cubic_keeps_seven_tenths() {
         is_regular(&ran);
         let mut last: Option<synfin_tcp::Variables> = None;
         let mut shares = Vec::new();
-        for sample in ran.samples.iter().filter(|sample| sample.side == Side::Client) {
+        for sample in ran.samples(Side::Client) {
             if let Some(before) = last
                 && sample.variables.ssthresh < before.ssthresh
             {
@@ -217,7 +217,7 @@ fn newreno_halves_and_cubic_keeps_seven_tenths() {
 fn many_losses_are_repaired_once_and_leave_the_window_reduced() {
     for name in ["slow-start", "newreno", "cubic"] {
         let ran = ready(name);
-        let client = || ran.samples.iter().filter(|sample| sample.side == Side::Client);
+        let client = || ran.samples(Side::Client);
         let resent = client().next_back().unwrap().variables.retransmissions;
         assert!(
             ran.report.lost > 10 && resent == ran.report.lost,

@@ -3,7 +3,9 @@
 use synfin_wire::State;
 
 use super::Connection;
-use crate::observer::{Observer, Variables};
+use synfin_wire::{Sample, Variables};
+
+use crate::observer::Observer;
 use crate::time::Instant;
 
 /// What there is to know of a connection.
@@ -103,9 +105,14 @@ impl<O: Observer> Connection<O> {
     /// Shows the variables to the observer.
     pub(super) fn observe(&mut self, now: Instant) {
         if O::LOOKS {
-            let variables = self.variables();
-            let socket = self.socket();
-            self.observer.on_variables(now, socket, &variables);
+            let sample = Sample {
+                at_ns: now.as_nanos(),
+                socket: self.socket(),
+                local: self.local(),
+                remote: self.remote(),
+                variables: self.variables(),
+            };
+            self.observer.on_sample(&sample);
         }
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use synfin_tcp::{
     Burst, Checksum, ConnectError, ConnectionConfig, Ecn, Endpoint, Event, IcmpMessage, Incoming, Instant,
-    KeepAlive, NoObserver, Observer, Outgoing, ReadOutcome, Unreachable, Variables,
+    KeepAlive, NoObserver, Observer, Outgoing, ReadOutcome, Unreachable,
 };
 use synfin_wire::tcp::{Flags, Header, OptionsBuf, Segment};
-use synfin_wire::{SocketId, State, StateChange};
+use synfin_wire::{Sample, State, StateChange};
 
 use crate::peer::{Peer, ack, seg};
 use crate::rules::icmp;
@@ -287,8 +287,8 @@ impl Observer for Blind {
         panic!("{change:?}");
     }
 
-    fn on_variables(&mut self, _: Instant, _: SocketId, variables: &Variables) {
-        panic!("{variables:?}");
+    fn on_sample(&mut self, sample: &Sample) {
+        panic!("{sample:?}");
     }
 }
 

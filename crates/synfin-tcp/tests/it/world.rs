@@ -12,7 +12,7 @@ use synfin_tcp::{
     Observer, Outgoing, Variables,
 };
 use synfin_wire::tcp::{Flags, Header, OptionsBuf, Segment};
-use synfin_wire::{SeqNumber, SocketId, State, StateChange};
+use synfin_wire::{Sample, SeqNumber, SocketId, State, StateChange};
 
 use crate::link::Link;
 
@@ -64,7 +64,8 @@ impl Observer for Watcher {
         self.0.borrow_mut().push(*change);
     }
 
-    fn on_variables(&mut self, _: Instant, socket: SocketId, v: &Variables) {
+    fn on_sample(&mut self, sample: &Sample) {
+        let Sample { socket, variables: v, .. } = sample;
         assert!(v.snd_una.is_at_or_before(v.snd_nxt), "{v:?}");
         let outstanding = v.snd_nxt.distance_from(v.snd_una);
         assert!(

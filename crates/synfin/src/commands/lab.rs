@@ -94,7 +94,12 @@ fn simulate(
                 })?;
             }
             Noted::StateChange(change) => session.on_state_change(&change)?,
-            Noted::Sample(sample) if is_plotted => plot.push(&sample),
+            Noted::Sample { side, sample } => {
+                if is_plotted {
+                    plot.push(side, &sample);
+                }
+                session.on_sample(&sample)?;
+            }
             _ => {}
         }
         events = events.wrapping_add(1);

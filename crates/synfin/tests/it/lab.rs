@@ -41,6 +41,40 @@ fn the_textbook_in_every_view() {
     assert!(states.len() == 11 && states.iter().all(|state| state["source"] == "stack"), "{states:?}");
 }
 
+/// The variables of both TCPs, the same in every format.
+#[test]
+fn the_variables_in_every_format() {
+    let folder = made::folder();
+    let show = |format| {
+        let args = ["lab", "one-loss-with-sack", "-q", "--show", "variables", "--format", format];
+        synfin(folder.path(), args)
+    };
+    let objects: Vec<_> =
+        show("json").objects().into_iter().filter(|object| object["type"] == "variables").collect();
+    let csv = show("csv").fine();
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let text = show("text").fine();
+    assert!(objects.len() > 30 && text.lines().count() == objects.len(), "{text}");
+    for ((object, row), line) in objects.iter().zip(reader.records()).zip(text.lines()) {
+        for (name, field) in names.iter().zip(&row.unwrap()) {
+            let expected = match &object[name] {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(text) => text.clone(),
+                number => number.to_string(),
+            };
+            assert_eq!(field, expected, "{name}: {object}");
+        }
+        let cwnd = object["cwnd"].as_u64().unwrap();
+        assert!(cwnd == 0 || line.contains(&format!("  cwnd {cwnd}")), "{line}");
+    }
+    // Three segments are lost, and sent again.
+    let of_client = || objects.iter().filter(|object| object["side"] == "client");
+    assert_eq!(of_client().next_back().unwrap()["retransmissions"], 3);
+    assert!(of_client().any(|object| object["lost"].as_u64() == Some(3 * 1448)));
+    assert!(of_client().any(|object| object["sacked"].as_u64() > Some(0)));
+}
+
 /// The packets that are written are those that are shown, and the same ones each time.
 #[test]
 fn what_is_written_reads_back_and_repeats() {

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use synfin_tcp::{Instant, Observer, Variables};
-use synfin_wire::{SocketId, State, StateChange};
+use synfin_tcp::Observer;
+use synfin_wire::{Sample, State, StateChange};
 
 /// The state of each connection before its last change.
 #[derive(Clone, Debug, Default)]
@@ -23,5 +23,5 @@ impl Observer for Watch {
         self.0.borrow_mut().insert(change.socket.cookie, change.from);
     }
 
-    fn on_variables(&mut self, _: Instant, _: SocketId, _: &Variables) {}
+    fn on_sample(&mut self, _: &Sample) {}
 }
