@@ -88,6 +88,4 @@ impl<O: Observer> Connection<O> {
 }
 
 #[cfg(test)]
-mod prediction_tests;
-#[cfg(test)]
 pub(super) mod tests;

@@ -227,3 +227,24 @@ proptest! {
         }
     }
 }
+
+/// What arrives in order and says nothing else is predicted, whether timestamps were agreed on or not.
+#[test]
+fn text_in_order_is_predicted() {
+    for timestamps in [false, true] {
+        let mut c = established(Settings { timestamps, sack: true, ecn: false, pacing: true });
+        let act = Act::Segment {
+            offset: 0,
+            len: 1448,
+            flags: Flags::ACK,
+            ack: 0,
+            window: 1000,
+            age: 1,
+            ecn: Ecn::NotEct,
+            reports: false,
+        };
+        let (before, mut text) = (c.rcv.nxt, segment(&c, &act).unwrap());
+        assert!(c.may_take_predicted(Instant::from_nanos(2_000_000_000), &mut text));
+        assert_eq!(c.rcv.nxt, before + 1448);
+    }
+}
