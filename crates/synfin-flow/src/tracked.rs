@@ -8,7 +8,8 @@ use synfin_wire::{Fate, Side, State, StateChange};
 use crate::arrival::Arrival;
 use crate::classify::classify;
 use crate::half::{Half, LastKind, SynOptions};
-use crate::observed::Observed;
+
+use crate::observed::{Observed, Telling};
 use crate::shape::Shape;
 use crate::states::{Findings, States, is_reset};
 use crate::stream::{Coverage, Piece, Room};
@@ -42,13 +43,13 @@ pub(crate) struct Incoming<'a> {
 }
 
 impl Tracked {
-    pub(crate) fn new(connection: Connection, is_told: bool, config: &Config) -> Self {
+    pub(crate) fn new(connection: Connection, telling: Telling, config: &Config) -> Self {
         Self {
             connection,
             client: Half::default(),
             server: Half::default(),
             states: States::default(),
-            observed: is_told.then(Box::default),
+            observed: (telling != Telling::Nobody).then(|| Box::new(Observed::new(telling))),
             shape: Shape::default(),
             conversation: config.messages.then(Box::default),
             messages: Vec::new(),
@@ -149,9 +150,26 @@ impl Tracked {
         self.tell(false, config, sink);
     }
 
-    /// Whether somebody who knows has told that this end is in this state.
-    pub(crate) fn is_told_to_be(&self, side: Side, state: State) -> bool {
-        self.observed.as_ref().is_some_and(|observed| observed.is_in(side, state))
+    /// The state that this end was last told to be in, by somebody who knows.
+    pub(crate) fn told_state(&self, side: Side) -> Option<State> {
+        self.observed.as_ref()?.state(side)
+    }
+
+    /// Whether an end was told to have it still open, whatever the packets look like.
+    pub(crate) fn is_told_open(&self) -> bool {
+        self.observed.as_ref().is_some_and(|observed| observed.is_open())
+    }
+
+    /// Whether it is over by all that is known.
+    pub(crate) fn is_over_for_both(&self) -> bool {
+        let is_covered = |observed: &Observed| Side::BOTH.into_iter().all(|side| observed.covers(side));
+        !self.is_told_open() && (self.is_over() || self.observed.as_deref().is_some_and(is_covered))
+    }
+
+    /// Whether a told change can belong to it, and not to the next connection between the same ports.
+    pub(crate) fn takes(&self, side: Side, change: &StateChange) -> bool {
+        let none = Observed::default();
+        self.observed.as_deref().unwrap_or(&none).takes(side, change, self.is_over())
     }
 
     /// Somebody who knows tells of a state.
@@ -202,7 +220,7 @@ impl Tracked {
         let connection = &self.connection;
         let observed = &self.observed;
         // Where states are told, inferred ones only count for an end of which nothing was told till the end.
-        let is_inferred = |side| observed.as_ref().is_none_or(|observed| is_over && !observed.has(side));
+        let is_inferred = |side| observed.as_ref().is_none_or(|observed| is_over && !observed.covers(side));
         self.states.settle(connection, is_over, is_inferred, |side, previous, entry| {
             sink.state(connection, side, previous, entry);
         });

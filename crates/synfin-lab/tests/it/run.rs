@@ -29,6 +29,7 @@ impl Sink for Collected {
 pub(crate) fn run(scenario: &Scenario) -> Ran {
     let mut simulation = Simulation::new(scenario).unwrap();
     let mut tracker = Tracker::new(Config { check_checksums: true, ..Config::default() });
+    tracker.expect_all_told();
     let mut collected = Collected::default();
     let (mut frames, mut changes, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     let mut last_ns = 0;
