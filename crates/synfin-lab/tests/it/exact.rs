@@ -2,6 +2,7 @@
 //! time, and nothing of it is inferred.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use synfin_flow::StateEntry;
 use synfin_lab::{Scenario, ready};
@@ -50,6 +51,18 @@ fn drawn(ran: &Ran) -> Result<Lives, String> {
     Ok(sorted(drawn))
 }
 
+/// The changes of each end, in the order in which they were told to flow, and in which flow told them on.
+fn handed_on(ran: &Ran) -> [BTreeMap<SocketAddr, Vec<(u64, State, State)>>; 2] {
+    let mut ends = [BTreeMap::new(), BTreeMap::new()];
+    for change in &ran.changes {
+        ends[0].entry(change.local).or_insert_with(Vec::new).push((change.at_ns, change.from, change.to));
+    }
+    for &(end, at_ns, from, to) in &ran.live {
+        ends[1].entry(end).or_insert_with(Vec::new).push((at_ns, from, to));
+    }
+    ends
+}
+
 fn sorted(mut lives: Lives) -> Lives {
     lives.sort_by(|(_, one), (_, other)| {
         let key = |moments: &[Moment]| moments.iter().map(|(at_ns, state)| (*at_ns, state.name())).collect();
@@ -65,7 +78,8 @@ fn difference(ran: &Ran) -> Option<String> {
         Err(lane) => Some(lane),
         Ok(drawn) => {
             let told = told(ran);
-            (drawn != told).then(|| format!("told {told:?}\ndrawn {drawn:?}"))
+            let [ends, live] = handed_on(ran);
+            (drawn != told || live != ends).then(|| format!("told {told:?}\ndrawn {drawn:?}\nlive {live:?}"))
         }
     }
 }

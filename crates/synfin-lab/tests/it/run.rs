@@ -1,6 +1,8 @@
 //! Runs a scenario to its end, and says what came to pass.
 
-use synfin_flow::{Config, Connection, Packet, Sink, Tracker};
+use std::net::SocketAddr;
+
+use synfin_flow::{Config, Connection, Packet, Sink, StateEntry, Tracker};
 use synfin_lab::{CutShort, Noted, NotedFrame, Report, Sample, Scenario, Simulation, ready};
 use synfin_wire::dissect::{Dissected, dissect};
 use synfin_wire::tcp::Segment;
@@ -14,15 +16,24 @@ pub(crate) struct Ran {
     pub(crate) report: Report,
     /// What flow makes of it.
     pub(crate) connections: Vec<Connection>,
+    /// The states that flow told as they came: of whom, when, from where and to where.
+    pub(crate) live: Vec<(SocketAddr, u64, State, State)>,
 }
 
 #[derive(Default)]
-struct Collected(Vec<Connection>);
+struct Collected {
+    connections: Vec<Connection>,
+    live: Vec<(SocketAddr, u64, State, State)>,
+}
 
 impl Sink for Collected {
     fn packet(&mut self, _: &Connection, _: &Packet) {}
+    fn state(&mut self, connection: &Connection, side: Side, previous: &StateEntry, entry: &StateEntry) {
+        let address = connection.endpoint(side).address;
+        self.live.push((address, entry.at_ns, previous.state, entry.state));
+    }
     fn connection(&mut self, connection: Connection) {
-        self.0.push(connection);
+        self.connections.push(connection);
     }
 }
 
@@ -59,7 +70,8 @@ pub(crate) fn run(scenario: &Scenario) -> Ran {
     tracker.finish(&mut collected);
     let report = simulation.report();
     assert_ne!(report.cut_short, Some(CutShort::Stuck));
-    Ran { frames, changes, samples, report, connections: collected.0 }
+    let Collected { connections, live } = collected;
+    Ran { frames, changes, samples, report, connections, live }
 }
 
 pub(crate) fn ready(name: &str) -> Ran {
