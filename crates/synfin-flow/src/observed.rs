@@ -114,12 +114,19 @@ impl Observed {
                 continue;
             }
             let mut rest = connection.endpoint(side).states.as_slice();
+            let syn_ack = rest.iter().find(|inferred| inferred.state == State::SynReceived).copied();
             for entry in told.iter_mut() {
                 if let Some(index) = rest.iter().position(|inferred| inferred.state == entry.state) {
                     let packet = rest.get(index).and_then(|inferred| inferred.packet);
                     entry.packet = packet.and_then(|n| arrived(connection, side, n, entry.at_ns));
                     rest = rest.get(index + 1..).unwrap_or_default();
                 }
+            }
+            if let [listen, received, established, ..] = told.as_mut_slice()
+                && is_cookie([listen, received, established])
+                && syn_ack.is_some_and(|syn_ack| syn_ack.at_ns < received.at_ns)
+            {
+                received.packet = established.packet;
             }
             connection.endpoint_mut(side).states = std::mem::take(told);
         }
@@ -131,6 +138,15 @@ impl Observed {
             Side::Server => &self.server,
         }
     }
+}
+
+/// Whether the first states of an end are those of a listener that takes a SYN cookie back: its SYN-ACK was sent from
+/// LISTEN, and the ACK brought it through SYN-RECEIVED in one instant.
+fn is_cookie([listen, received, established]: [&StateEntry; 3]) -> bool {
+    (listen.state, received.state, established.state)
+        == (State::Listen, State::SynReceived, State::Established)
+        && received.at_ns == established.at_ns
+        && !received.is_inferred
 }
 
 /// The states of an end that went nowhere: a listener that answers with SYN cookies, or an end that answers what is left

@@ -237,7 +237,10 @@ impl Tracked {
     /// Makes the numbers of a packet relative.
     fn arrive<'a>(&mut self, incoming: &Incoming<'a>, from: Side) -> Arrival<'a> {
         let header = incoming.segment.header;
-        if header.flags.syn() {
+        let is_stray = header.flags.syn()
+            && !header.flags.ack()
+            && self.half(from).base.is_some_and(|base| base != header.seq);
+        if header.flags.syn() && !is_stray {
             let options = SynOptions::of(&incoming.segment);
             let endpoint = self.connection.endpoint_mut(from);
             endpoint.mss = options.mss;
@@ -249,7 +252,7 @@ impl Tracked {
             Side::Server => (&mut self.server, &mut self.client),
         };
         sender.begin(header.seq, header.flags.syn());
-        if header.flags.syn() {
+        if header.flags.syn() && !is_stray {
             sender.scale = SynOptions::of(&incoming.segment).window_scale;
             sender.on_syn(header.flags.ack());
         }
@@ -289,7 +292,7 @@ struct Ways<'t> {
 
 impl Ways<'_> {
     fn take_payload(&mut self, arrival: &Arrival<'_>, config: &Config) -> Coverage {
-        if arrival.len == 0 || arrival.flags().rst() {
+        if arrival.len == 0 || arrival.flags().rst() || arrival.is_stray_syn() {
             return Coverage::default();
         }
         if self.conversation.as_deref().is_none_or(|conversation| !conversation.wants(arrival.from)) {
@@ -327,7 +330,8 @@ impl Ways<'_> {
     /// Times what takes room in the sequence space.
     fn time(&mut self, arrival: &Arrival<'_>, marks: Marks) {
         let is_probe = marks.contains(Mark::KeepAlive) || marks.contains(Mark::ZeroWindowProbe);
-        if arrival.segment.seg_len() == 0 || arrival.flags().rst() || is_probe {
+        let is_taken = !arrival.flags().rst() && !arrival.is_stray_syn();
+        if arrival.segment.seg_len() == 0 || !is_taken || is_probe {
             return;
         }
         let value = arrival.timestamps.map(|(value, _)| value);
@@ -349,7 +353,7 @@ impl Ways<'_> {
         } else {
             LastKind::Other
         };
-        if flags.rst() {
+        if flags.rst() || arrival.is_stray_syn() {
             sender.has_sent = true;
             return;
         }

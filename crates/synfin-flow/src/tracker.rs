@@ -383,9 +383,9 @@ fn begins_anew(tracked: &Tracked, source: SocketAddr, segment: &Segment<'_>) -> 
     }
     let side = side_of(&tracked.connection, source);
     let is_another = tracked.half(side).base.is_some_and(|base| base != segment.header.seq);
-    let is_forged = || {
+    let is_stray = || {
         let told = tracked.told_state(side);
         told.is_some_and(|state| state.is_synchronized() && state != State::TimeWait)
     };
-    is_another && if flags.ack() { tracked.is_over_for_both() } else { !is_forged() }
+    is_another && if flags.ack() { tracked.is_over_for_both() } else { !is_stray() }
 }

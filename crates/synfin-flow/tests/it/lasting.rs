@@ -80,6 +80,9 @@ fn a_server_that_hears_late_of_its_connection_is_drawn_from_listen() {
     let [connection] = &bench.finish()[..] else { panic!("one connection") };
     assert_eq!(states(connection, Side::Server), [Listen, SynReceived, Established, Closed]);
     assert!(connection.server.states.iter().all(|entry| entry.source == Source::Stack));
+    // The SYN-ACK was sent from LISTEN: the ACK shows both states.
+    let packets: Vec<_> = connection.server.states.iter().map(|entry| entry.packet).collect();
+    assert_eq!(packets, [None, Some(3), Some(3), Some(4)]);
     assert_eq!(states(connection, Side::Client), [Closed, SynSent, Established, Closed]);
 }
 
@@ -196,11 +199,22 @@ fn a_forged_syn_does_not_begin_a_connection_in_the_midst_of_one() {
         if is_told {
             bench.tell(0, Side::Client, 1, &[Closed, SynSent, Established]);
         }
-        bench.pass("0 C SYN 0\n S SYN,ACK 0 ack 1\n C ACK 1 ack 1");
+        bench.pass("0 C SYN 0 mss 1460 ws 3\n S SYN,ACK 0 ack 1 ws 3\n C ACK 1 ack 1");
         bench.wire.iss.0 = 999_999;
-        bench.pass("C SYN 0");
+        bench.pass("C SYN 0 mss 500 ws 7 len 10");
         bench.wire.iss.0 = 1000;
-        bench.pass("S ACK 1 ack 1\n C ACK 1 ack 1 len 100");
-        assert_eq!(bench.finish().len(), connections, "{is_told}");
+        bench.pass("S ACK 1 ack 1\n C ACK 1 ack 1 len 100 win 100");
+        let (_, last) = *bench.story.packets.last().unwrap();
+        let all = bench.finish();
+        assert_eq!(all.len(), connections, "{is_told}");
+        if is_told {
+            // Nothing of it counts.
+            let Connection { client, .. } = &all[0];
+            assert_eq!(
+                (client.mss, client.sent.payload_bytes, client.sent.missed_bytes),
+                (Some(1460), 100, 0)
+            );
+            assert_eq!((last.window, last.seq, last.marks.is_empty()), (800, 1, true), "{:?}", last.marks);
+        }
     }
 }
