@@ -19,6 +19,9 @@ type Moment = (u64, State);
 /// The lives of sockets: the state that each came from, and the changes.
 type Lives = Vec<(State, Vec<Moment>)>;
 
+/// The changes of each end: when, from where and to where.
+type Ends = BTreeMap<SocketAddr, Vec<(u64, State, State)>>;
+
 /// What was told, socket by socket.
 fn told(ran: &Ran) -> Lives {
     let mut sockets = BTreeMap::new();
@@ -52,13 +55,13 @@ fn drawn(ran: &Ran) -> Result<Lives, String> {
 }
 
 /// The changes of each end, in the order in which they were told to flow, and in which flow told them on.
-fn handed_on(ran: &Ran) -> [BTreeMap<SocketAddr, Vec<(u64, State, State)>>; 2] {
-    let mut ends = [BTreeMap::new(), BTreeMap::new()];
+fn handed_on(ran: &Ran) -> [Ends; 2] {
+    let mut ends = [Ends::new(), Ends::new()];
     for change in &ran.changes {
-        ends[0].entry(change.local).or_insert_with(Vec::new).push((change.at_ns, change.from, change.to));
+        ends[0].entry(change.local).or_default().push((change.at_ns, change.from, change.to));
     }
     for &(end, at_ns, from, to) in &ran.live {
-        ends[1].entry(end).or_insert_with(Vec::new).push((at_ns, from, to));
+        ends[1].entry(end).or_default().push((at_ns, from, to));
     }
     ends
 }
