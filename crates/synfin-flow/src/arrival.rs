@@ -51,6 +51,12 @@ impl Arrival<'_> {
         self.len == 0 && !self.flags().intersects(Flags::SYN | Flags::FIN | Flags::RST)
     }
 
+    /// Whether it is a SYN in the midst of a connection that has another initial number, old or forged: its receiver takes
+    /// nothing of it (RFC 5961 section 4).
+    pub(crate) fn is_stray_syn(&self) -> bool {
+        self.flags().syn() && !self.flags().ack() && self.seq != 0
+    }
+
     /// The 16-bit identification of IPv4.
     pub(crate) fn identification(&self) -> Option<u16> {
         self.ip.identification.and_then(|id| u16::try_from(id).ok())

@@ -21,6 +21,9 @@ const OVERTAKEN_NS: u64 = 3_000_000;
 /// taken it in with this `coverage`.
 pub(crate) fn classify(arrival: &Arrival<'_>, sender: &Half, receiver: &Half, coverage: Coverage) -> Marks {
     let mut marks = Marks::NONE;
+    if arrival.is_stray_syn() {
+        return marks;
+    }
     let flags = arrival.flags();
     let is_plain = !flags.intersects(Flags::SYN | Flags::FIN | Flags::RST);
     if is_plain {

@@ -3,12 +3,15 @@
 //! Told states take the place of inferred ones, for the end that they were told of. What inference leaves to them is the
 //! packet that each of them belongs to. A state can be told before the first packet of its connection passes, so that
 //! those of unknown connections wait for a while.
+//!
+//! They also say whether a connection is over. Packets can look like it long before, when the last of them are lost: a
+//! connection lasts for as long as one of its ends is told to have it open.
 
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 use synfin_wire::tcp::Flags;
-use synfin_wire::{Side, State, StateChange};
+use synfin_wire::{Side, SocketId, State, StateChange};
 
 use crate::key::Key;
 use crate::{Connection, Mark, Packet, StateEntry};
@@ -20,22 +23,68 @@ const MAX_WAIT_NS: u64 = 10_000_000_000;
 /// States that wait at most; connections that the capture's filter leaves out bring them too.
 const MAX_WAITING: usize = 65_536;
 
+/// Who is told of.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Telling {
+    /// No end, so far.
+    #[default]
+    Nobody,
+    /// Some ends: of an end of which nothing is told, nothing is known.
+    SomeEnds,
+    /// All ends: one of which nothing is told has stayed where it was.
+    AllEnds,
+}
+
 /// The told states of a connection.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Observed {
     client: Vec<StateEntry>,
     server: Vec<StateEntry>,
+    is_complete: bool,
 }
 
 impl Observed {
-    /// Whether anything was told of this end.
-    pub(crate) fn has(&self, side: Side) -> bool {
-        !self.entries(side).is_empty()
+    /// Nothing told yet.
+    pub(crate) fn new(telling: Telling) -> Self {
+        Self { is_complete: telling == Telling::AllEnds, ..Self::default() }
     }
 
-    /// Whether this end was told to be in this state.
-    pub(crate) fn is_in(&self, side: Side, state: State) -> bool {
-        self.entries(side).last().is_some_and(|entry| entry.state == state)
+    /// Whether told states are all that there is to say of this end.
+    pub(crate) fn covers(&self, side: Side) -> bool {
+        self.is_complete || !self.entries(side).is_empty()
+    }
+
+    /// The state that this end was last told to be in.
+    pub(crate) fn state(&self, side: Side) -> Option<State> {
+        self.entries(side).last().map(|entry| entry.state)
+    }
+
+    /// Whether an end was told to have the connection still open. In TIME-WAIT nothing happens any more that lasts longer
+    /// than a connection lingers.
+    pub(crate) fn is_open(&self) -> bool {
+        let is_open = |state| !matches!(state, State::Closed | State::Listen | State::TimeWait);
+        Side::BOTH.into_iter().filter_map(|side| self.state(side)).any(is_open)
+    }
+
+    /// Whether a change of this end can belong to this connection rather than to the next one between the same ports;
+    /// `is_over` says whether it is over by its packets.
+    pub(crate) fn takes(&self, side: Side, change: &StateChange, is_over: bool) -> bool {
+        if !begins(change) {
+            return true;
+        }
+        let is_passive = change.to == State::SynReceived;
+        match self.state(side) {
+            // Whoever accepts has got the SYN of this connection, which passed before; with a SYN cookie, possibly after
+            // a RST that was sent behind the ACK that brings the cookie back.
+            None => is_passive || !is_over,
+            // It had given up, and another SYN of a client that has not came late.
+            Some(State::Closed) if is_passive => match self.state(side.other()) {
+                Some(_) => self.is_open(),
+                None => !is_over,
+            },
+            Some(State::Closed) => false,
+            Some(_) => !is_over,
+        }
     }
 
     /// Takes a change in and gives the entry before it and its own.
@@ -59,15 +108,25 @@ impl Observed {
     pub(crate) fn settle(mut self, connection: &mut Connection) {
         for (side, told) in [(Side::Client, &mut self.client), (Side::Server, &mut self.server)] {
             if told.is_empty() {
+                if self.is_complete {
+                    stay(&mut connection.endpoint_mut(side).states);
+                }
                 continue;
             }
             let mut rest = connection.endpoint(side).states.as_slice();
+            let syn_ack = rest.iter().find(|inferred| inferred.state == State::SynReceived).copied();
             for entry in told.iter_mut() {
                 if let Some(index) = rest.iter().position(|inferred| inferred.state == entry.state) {
                     let packet = rest.get(index).and_then(|inferred| inferred.packet);
                     entry.packet = packet.and_then(|n| arrived(connection, side, n, entry.at_ns));
                     rest = rest.get(index + 1..).unwrap_or_default();
                 }
+            }
+            if let [listen, received, established, ..] = told.as_mut_slice()
+                && is_cookie([listen, received, established])
+                && syn_ack.is_some_and(|syn_ack| syn_ack.at_ns < received.at_ns)
+            {
+                received.packet = established.packet;
             }
             connection.endpoint_mut(side).states = std::mem::take(told);
         }
@@ -78,6 +137,24 @@ impl Observed {
             Side::Client => &self.client,
             Side::Server => &self.server,
         }
+    }
+}
+
+/// Whether the first states of an end are those of a listener that takes a SYN cookie back: its SYN-ACK was sent from
+/// LISTEN, and the ACK brought it through SYN-RECEIVED in one instant.
+fn is_cookie([listen, received, established]: [&StateEntry; 3]) -> bool {
+    (listen.state, received.state, established.state)
+        == (State::Listen, State::SynReceived, State::Established)
+        && received.at_ns == established.at_ns
+        && !received.is_inferred
+}
+
+/// The states of an end that went nowhere: a listener that answers with SYN cookies, or an end that answers what is left
+/// of a connection before.
+fn stay(states: &mut Vec<StateEntry>) {
+    states.truncate(1);
+    if let Some(entry) = states.first_mut().filter(|entry| entry.state != State::Listen) {
+        entry.state = State::Closed;
     }
 }
 
@@ -122,6 +199,11 @@ impl Early {
         self.changes.entry(key).or_default().push(change);
     }
 
+    /// Whether a change of this socket waits.
+    pub(crate) fn has(&self, key: &Key, socket: SocketId) -> bool {
+        self.changes.get(key).is_some_and(|changes| changes.iter().any(|change| change.socket == socket))
+    }
+
     /// What was told of a connection that is seen now for the first time.
     pub(crate) fn take(&mut self, key: &Key) -> Vec<StateChange> {
         let mut changes = self.changes.remove(key).unwrap_or_default();
@@ -143,7 +225,7 @@ impl Early {
 }
 
 /// Whether a change begins a connection, so that it cannot belong to one that has begun already.
-pub(crate) fn begins(change: &StateChange) -> bool {
+fn begins(change: &StateChange) -> bool {
     matches!(
         (change.from, change.to),
         (State::Closed, State::SynSent | State::SynReceived) | (State::Listen, State::SynReceived)

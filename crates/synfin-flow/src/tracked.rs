@@ -8,7 +8,8 @@ use synfin_wire::{Fate, Sample, Side, State, StateChange};
 use crate::arrival::Arrival;
 use crate::classify::classify;
 use crate::half::{Half, LastKind, SynOptions};
-use crate::observed::Observed;
+
+use crate::observed::{Observed, Telling};
 use crate::shape::Shape;
 use crate::states::{Findings, States, is_reset};
 use crate::stream::{Coverage, Piece, Room};
@@ -43,13 +44,13 @@ pub(crate) struct Incoming<'a> {
 }
 
 impl Tracked {
-    pub(crate) fn new(connection: Connection, is_told: bool, config: &Config) -> Self {
+    pub(crate) fn new(connection: Connection, telling: Telling, config: &Config) -> Self {
         Self {
             connection,
             client: Half::default(),
             server: Half::default(),
             states: States::default(),
-            observed: is_told.then(Box::default),
+            observed: (telling != Telling::Nobody).then(|| Box::new(Observed::new(telling))),
             shape: Shape::default(),
             conversation: config.messages.then(Box::default),
             messages: Vec::new(),
@@ -166,9 +167,26 @@ impl Tracked {
         self.tell(false, config, sink);
     }
 
-    /// Whether somebody who knows has told that this end is in this state.
-    pub(crate) fn is_told_to_be(&self, side: Side, state: State) -> bool {
-        self.observed.as_ref().is_some_and(|observed| observed.is_in(side, state))
+    /// The state that this end was last told to be in, by somebody who knows.
+    pub(crate) fn told_state(&self, side: Side) -> Option<State> {
+        self.observed.as_ref()?.state(side)
+    }
+
+    /// Whether an end was told to have it still open, whatever the packets look like.
+    pub(crate) fn is_told_open(&self) -> bool {
+        self.observed.as_ref().is_some_and(|observed| observed.is_open())
+    }
+
+    /// Whether it is over by all that is known.
+    pub(crate) fn is_over_for_both(&self) -> bool {
+        let is_covered = |observed: &Observed| Side::BOTH.into_iter().all(|side| observed.covers(side));
+        !self.is_told_open() && (self.is_over() || self.observed.as_deref().is_some_and(is_covered))
+    }
+
+    /// Whether a told change can belong to it, and not to the next connection between the same ports.
+    pub(crate) fn takes(&self, side: Side, change: &StateChange) -> bool {
+        let none = Observed::default();
+        self.observed.as_deref().unwrap_or(&none).takes(side, change, self.is_over())
     }
 
     /// Somebody who knows tells of a state.
@@ -219,7 +237,7 @@ impl Tracked {
         let connection = &self.connection;
         let observed = &self.observed;
         // Where states are told, inferred ones only count for an end of which nothing was told till the end.
-        let is_inferred = |side| observed.as_ref().is_none_or(|observed| is_over && !observed.has(side));
+        let is_inferred = |side| observed.as_ref().is_none_or(|observed| is_over && !observed.covers(side));
         self.states.settle(connection, is_over, is_inferred, |side, previous, entry| {
             sink.state(connection, side, previous, entry);
         });
@@ -236,7 +254,10 @@ impl Tracked {
     /// Makes the numbers of a packet relative.
     fn arrive<'a>(&mut self, incoming: &Incoming<'a>, from: Side) -> Arrival<'a> {
         let header = incoming.segment.header;
-        if header.flags.syn() {
+        let is_stray = header.flags.syn()
+            && !header.flags.ack()
+            && self.half(from).base.is_some_and(|base| base != header.seq);
+        if header.flags.syn() && !is_stray {
             let options = SynOptions::of(&incoming.segment);
             let endpoint = self.connection.endpoint_mut(from);
             endpoint.mss = options.mss;
@@ -248,7 +269,7 @@ impl Tracked {
             Side::Server => (&mut self.server, &mut self.client),
         };
         sender.begin(header.seq, header.flags.syn());
-        if header.flags.syn() {
+        if header.flags.syn() && !is_stray {
             sender.scale = SynOptions::of(&incoming.segment).window_scale;
             sender.on_syn(header.flags.ack());
         }
@@ -288,7 +309,7 @@ struct Ways<'t> {
 
 impl Ways<'_> {
     fn take_payload(&mut self, arrival: &Arrival<'_>, config: &Config) -> Coverage {
-        if arrival.len == 0 || arrival.flags().rst() {
+        if arrival.len == 0 || arrival.flags().rst() || arrival.is_stray_syn() {
             return Coverage::default();
         }
         if self.conversation.as_deref().is_none_or(|conversation| !conversation.wants(arrival.from)) {
@@ -326,7 +347,8 @@ impl Ways<'_> {
     /// Times what takes room in the sequence space.
     fn time(&mut self, arrival: &Arrival<'_>, marks: Marks) {
         let is_probe = marks.contains(Mark::KeepAlive) || marks.contains(Mark::ZeroWindowProbe);
-        if arrival.segment.seg_len() == 0 || arrival.flags().rst() || is_probe {
+        let is_taken = !arrival.flags().rst() && !arrival.is_stray_syn();
+        if arrival.segment.seg_len() == 0 || !is_taken || is_probe {
             return;
         }
         let value = arrival.timestamps.map(|(value, _)| value);
@@ -348,7 +370,7 @@ impl Ways<'_> {
         } else {
             LastKind::Other
         };
-        if flags.rst() {
+        if flags.rst() || arrival.is_stray_syn() {
             sender.has_sent = true;
             return;
         }

@@ -14,7 +14,7 @@ use synfin_wire::{
 use crate::duplicates::{Duplicates, Identity};
 use crate::fragments::Fragments;
 use crate::key::Key;
-use crate::observed::{Early, begins};
+use crate::observed::{Early, Telling};
 use crate::role::{Roles, likely_client};
 use crate::tracked::{Incoming, Tracked};
 use crate::{Config, Connection, Sink, Summary};
@@ -43,8 +43,8 @@ pub struct Tracker {
     early_samples: Vec<(Key, Sample)>,
     /// In which network namespace each interface lies, where that was said of any.
     namespaces: Vec<u64>,
-    /// Whether anybody tells of states at all.
-    is_told: bool,
+    /// Of whom states are told.
+    telling: Telling,
     summary: Summary,
     now_ns: u64,
     next_id: u64,
@@ -82,7 +82,7 @@ impl Tracker {
             owners: HashMap::new(),
             early_samples: Vec::new(),
             namespaces: Vec::new(),
-            is_told: false,
+            telling: Telling::Nobody,
             summary: Summary::default(),
             now_ns: 0,
             next_id: 1,
@@ -115,6 +115,12 @@ impl Tracker {
         }
     }
 
+    /// Every end will tell its states, as in a laboratory: nothing is inferred, and an end of which nothing is told has
+    /// stayed where it was. Say so before anything is observed.
+    pub fn expect_all_told(&mut self) {
+        self.telling = Telling::AllEnds;
+    }
+
     /// The namespace that somebody told of, as keys have it.
     fn told_of(&self, namespace: u64) -> u64 {
         if self.namespaces.is_empty() { 0 } else { namespace }
@@ -133,7 +139,12 @@ impl Tracker {
             if tracked.connection.id != waiting.id {
                 continue;
             }
-            let due_ns = tracked.connection.end_ns.saturating_add(self.config.linger_ns);
+            let due_ns = if tracked.is_told_open() {
+                // Its packets look like it, but it is not over.
+                self.now_ns.saturating_add(self.config.linger_ns.max(1))
+            } else {
+                tracked.connection.end_ns.saturating_add(self.config.linger_ns)
+            };
             if due_ns > self.now_ns && !is_crowded {
                 self.lingering.push_back(Waiting { at_ns: due_ns, ..waiting });
             } else {
@@ -258,7 +269,7 @@ impl Tracker {
                 self.next_id += 1;
                 self.summary.connections += 1;
                 sink.started(&connection);
-                let mut tracked = Box::new(Tracked::new(connection, self.is_told, &self.config));
+                let mut tracked = Box::new(Tracked::new(connection, self.telling, &self.config));
                 for owner in self.owners.remove(&key).into_iter().flatten() {
                     let side = side_of(&tracked.connection, owner.local);
                     tracked.connection.endpoint_mut(side).process = Some(owner.process);
@@ -285,17 +296,21 @@ impl Tracker {
     }
 
     fn on_state_change(&mut self, change: &StateChange, sink: &mut impl Sink) {
-        self.is_told = true;
+        if self.telling == Telling::Nobody {
+            self.telling = Telling::SomeEnds;
+        }
         let key = Key::new(change.local, change.remote, self.told_of(change.socket.namespace));
-        match self.connections.get_mut(&key) {
-            Some(tracked) if !(begins(change) && tracked.is_over()) => {
-                let side = side_of(&tracked.connection, change.local);
-                // A new SYN ends the TIME-WAIT of a connection before, when its own connection has begun already.
-                if change.from != State::TimeWait || tracked.is_told_to_be(side, State::TimeWait) {
-                    tracked.on_state_change(side, change, sink);
-                }
-            }
-            _ => self.told_early.push(key, *change),
+        let Some(tracked) = self.connections.get_mut(&key) else {
+            self.told_early.push(key, *change);
+            return;
+        };
+        let side = side_of(&tracked.connection, change.local);
+        if !tracked.takes(side, change) || self.told_early.has(&key, change.socket) {
+            // It waits for the first packet of a connection between the same ports, and so does what follows it.
+            self.told_early.push(key, *change);
+        } else if change.from != State::TimeWait || tracked.told_state(side) == Some(State::TimeWait) {
+            // Otherwise a new SYN ended the TIME-WAIT of a connection before: this one has begun already.
+            tracked.on_state_change(side, change, sink);
         }
     }
 
@@ -393,13 +408,18 @@ pub(crate) fn side_of(connection: &Connection, source: SocketAddr) -> Side {
 }
 
 /// Whether the segment belongs to a new connection between the same ports: a SYN with another initial sequence number,
-/// or a SYN-ACK with another one once the old connection is over.
+/// unless its sender is told to be in the midst of the old connection; or a SYN-ACK with another one once the old
+/// connection is over.
 fn begins_anew(tracked: &Tracked, source: SocketAddr, segment: &Segment<'_>) -> bool {
     let flags = segment.header.flags;
     if !flags.syn() {
         return false;
     }
-    let half = tracked.half(side_of(&tracked.connection, source));
-    let is_another = half.base.is_some_and(|base| base != segment.header.seq);
-    is_another && (!flags.ack() || tracked.is_over())
+    let side = side_of(&tracked.connection, source);
+    let is_another = tracked.half(side).base.is_some_and(|base| base != segment.header.seq);
+    let is_stray = || {
+        let told = tracked.told_state(side);
+        told.is_some_and(|state| state.is_synchronized() && state != State::TimeWait)
+    };
+    is_another && if flags.ack() { tracked.is_over_for_both() } else { !is_stray() }
 }

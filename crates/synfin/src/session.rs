@@ -101,6 +101,11 @@ impl Session {
         })
     }
 
+    /// Both ends tell their states: nothing is to be inferred.
+    pub(crate) fn expect_all_told(&mut self) {
+        self.tracker.expect_all_told();
+    }
+
     /// Show nothing but connections that begin from now on.
     pub(crate) fn only_since(&mut self, at_ns: u64) {
         self.printer.since_ns = Some(at_ns);

@@ -6,6 +6,7 @@ mod bounds;
 mod closing;
 mod findings;
 mod hostile;
+mod lasting;
 mod ledger;
 mod marks;
 mod numbers;

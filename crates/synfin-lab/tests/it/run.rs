@@ -1,6 +1,8 @@
 //! Runs a scenario to its end, and says what came to pass.
 
-use synfin_flow::{Config, Connection, Packet, SampleEntry, Sink, Tracker};
+use std::net::SocketAddr;
+
+use synfin_flow::{Config, Connection, Packet, SampleEntry, Sink, StateEntry, Tracker};
 use synfin_lab::{CutShort, Noted, NotedFrame, Report, Scenario, Simulation, ready};
 use synfin_wire::dissect::{Dissected, dissect};
 use synfin_wire::tcp::Segment;
@@ -16,18 +18,25 @@ pub(crate) struct Ran {
     pub(crate) connections: Vec<Connection>,
     /// What it says of the variables.
     pub(crate) entries: Vec<(Side, SampleEntry)>,
+    /// The states that flow told as they came: of whom, when, from where and to where.
+    pub(crate) live: Vec<(SocketAddr, u64, State, State)>,
 }
 
 #[derive(Default)]
 struct Collected {
     connections: Vec<Connection>,
     entries: Vec<(Side, SampleEntry)>,
+    live: Vec<(SocketAddr, u64, State, State)>,
 }
 
 impl Sink for Collected {
     fn packet(&mut self, _: &Connection, _: &Packet) {}
     fn sample(&mut self, _: &Connection, side: Side, entry: &SampleEntry) {
         self.entries.push((side, *entry));
+    }
+    fn state(&mut self, connection: &Connection, side: Side, previous: &StateEntry, entry: &StateEntry) {
+        let address = connection.endpoint(side).address;
+        self.live.push((address, entry.at_ns, previous.state, entry.state));
     }
     fn connection(&mut self, connection: Connection) {
         self.connections.push(connection);
@@ -37,6 +46,7 @@ impl Sink for Collected {
 pub(crate) fn run(scenario: &Scenario) -> Ran {
     let mut simulation = Simulation::new(scenario).unwrap();
     let mut tracker = Tracker::new(Config { check_checksums: true, ..Config::default() });
+    tracker.expect_all_told();
     let mut collected = Collected::default();
     let (mut frames, mut changes, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     let mut last_ns = 0;
@@ -64,7 +74,8 @@ pub(crate) fn run(scenario: &Scenario) -> Ran {
     tracker.finish(&mut collected);
     let report = simulation.report();
     assert_ne!(report.cut_short, Some(CutShort::Stuck));
-    Ran { frames, changes, samples, report, connections: collected.connections, entries: collected.entries }
+    let Collected { connections, entries, live } = collected;
+    Ran { frames, changes, samples, report, connections, entries, live }
 }
 
 pub(crate) fn ready(name: &str) -> Ran {

@@ -53,6 +53,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<Outcome, Failure> {
         &Progress::NONE,
         false,
     )?;
+    session.expect_all_told();
     if !args.view.output.quiet {
         // The file may be somebody else's: nothing in it reaches the terminal as a command.
         let is_text = |c: &char| *c == '\n' || !c.is_control();
