@@ -170,6 +170,7 @@ fn what_is_not_there_is_never_passed() {
         "+0 %{ import re }%",
         "+0 < icmp unreachable no_such_thing [1:2(1)]",
         "+0 setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=5}, 8) = 0",
+        "+0 close(4) = 0\n+0 %{ assert tcpi_state == TCP_CLOSE }%",
     ];
     let all: Vec<_> = cases.iter().map(|lines| format!("{lines}\n--> {}", told(lines))).collect();
     assert!(all.iter().all(|told| told.contains(": unsupported: ")), "{all:#?}");

@@ -308,7 +308,8 @@ impl Sender {
         delivery.newest.filter(|_| !delivery.is_any_resent).map(|at| ack.now.since(at))
     }
 
-    /// Without SACK, a duplicate acknowledgement stands for a segment. Returns the octets delivered.
+    /// Without SACK, a duplicate acknowledgement stands for a segment, so that the first two let one new segment out each:
+    /// limited transmit (RFC 3042). Returns the octets delivered.
     fn count_duplicates(&mut self, ack: &Ack<'_>, delivery: &Delivery, advanced: u32, flight: u32) -> u32 {
         if ack.is_sack {
             return delivery.octets;

@@ -72,7 +72,7 @@ fn figure_7_simultaneous_open() {
             [State::Closed, State::SynSent, State::SynReceived, State::Established]
         );
     }
-    // What the two SYN,ACKs were answered with: a challenge ACK each, and nothing after that.
+    // What the two SYN,ACKs were answered with: an ACK each, and nothing after that.
     assert_eq!(log[4..], ["A ACK seq 1 ack 1", "B ACK seq 1 ack 1"]);
 }
 

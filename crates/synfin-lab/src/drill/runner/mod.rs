@@ -310,6 +310,11 @@ impl<'a> Runner<'a> {
                 let info = self.stack.info(descriptor);
                 self.stopped(info)?
             }
+            // Known are all names that are asked for, or the script would not have been begun.
+            None if code.contains("tcpi_") => {
+                return self
+                    .stopped(Err(Stop::Unsupported("TCP_INFO of no socket, or a closed one".to_owned())));
+            }
             None => BTreeMap::new(),
         };
         let look_up = |name: &str| variables.get(name).map(|value| Value::Number(*value));

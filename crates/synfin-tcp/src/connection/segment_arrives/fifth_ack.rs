@@ -45,7 +45,8 @@ impl<O: Observer> Connection<O> {
         }
         self.snd.una = self.snd.iss + 1;
         self.pending.is_syn = false;
-        self.snd.set_window(header.seq, header.ack, u32::from(header.window) << self.agreed.send_shift);
+        let wnd = self.window_of(segment);
+        self.snd.set_window(header.seq, header.ack, wnd);
         if self.state == State::SynReceived {
             self.become_state(now, State::Established);
             if self.snd.fin == Fin::Queued {
@@ -56,10 +57,17 @@ impl<O: Observer> Connection<O> {
         self.on_established(now);
     }
 
+    /// The window that the peer offers. RFC 7323 section 2.2: that of a SYN is never scaled.
+    fn window_of(&self, segment: &Incoming) -> u32 {
+        let header = &segment.header;
+        let shift = if header.flags.syn() { 0 } else { self.agreed.send_shift };
+        u32::from(header.window) << shift
+    }
+
     /// The processing for the ESTABLISHED state.
     fn established_ack(&mut self, now: Instant, segment: &Incoming) {
         let header = &segment.header;
-        let wnd = u32::from(header.window) << self.agreed.send_shift;
+        let wnd = self.window_of(segment);
         if header.ack.is_before(self.snd.una) {
             // "If the ACK is a duplicate, it can be ignored."
             return;
@@ -71,7 +79,8 @@ impl<O: Observer> Connection<O> {
         if was_closed && self.snd.wnd > 0 {
             self.on_window_opened(now, header.ack);
         }
-        let is_ece = self.agreed.is_ecn && header.flags.contains(Flags::ECE);
+        // RFC 3168 section 6.1.1: with a SYN it is about the agreement, not about the path.
+        let is_ece = self.agreed.is_ecn && header.flags.contains(Flags::ECE) && !header.flags.syn();
         if header.ack == self.snd.una && segment.seg_len() > 0 && !segment.options.has_sack() && !is_ece {
             // Text that comes while nothing new was received over there: most segments of a download.
             return;

@@ -28,7 +28,7 @@ impl<O: Observer> Connection<O> {
             self.on_unacceptable(now, segment);
             return Step::Done;
         }
-        if !self.is_acceptable(segment) {
+        if !self.is_acceptable(segment) && !self.is_syn_ack_of_simultaneous_open(segment) {
             self.on_unacceptable(now, segment);
             return Step::Done;
         }
@@ -52,6 +52,22 @@ impl<O: Observer> Connection<O> {
             && flags.syn()
             && !flags.ack()
             && !flags.rst()
+    }
+
+    /// Whether it is the SYN,ACK of line 6 in figure 7: it repeats the SYN that we have, and acknowledges ours. By its
+    /// number it is not acceptable, but the figure lets it open the connection. Waiting for something else from a peer
+    /// that goes by the figure, and may have nothing to say, would take until our own SYN,ACK is sent again.
+    // RFC 9293 MUST-10: simultaneous open.
+    pub(super) fn is_syn_ack_of_simultaneous_open(&self, segment: &Incoming) -> bool {
+        let flags = segment.header.flags;
+        !self.is_passive
+            && self.snd.is_syn_outstanding()
+            && flags.syn()
+            && flags.ack()
+            && !flags.rst()
+            && segment.seg_len() == 1
+            && segment.seq() == self.rcv.irs
+            && segment.header.ack == self.snd.iss + 1
     }
 
     /// Table 6: the four cases.

@@ -2,7 +2,7 @@
 //!
 //! A SYN that lies within the window or not: in every synchronized state it is answered by a challenge ACK. A peer
 //! that really has started anew answers that with a RST. New connections out of TIME-WAIT are the endpoint's business,
-//! which looks before this step (RFC 6191).
+//! which looks before this step (RFC 6191). The SYN,ACK of a simultaneous open goes on to the next step.
 
 use synfin_wire::State;
 
@@ -15,6 +15,11 @@ use crate::time::Instant;
 impl<O: Observer> Connection<O> {
     pub(super) fn fourth_check_syn(&mut self, now: Instant, segment: &Incoming) -> Step {
         if !segment.header.flags.syn() {
+            return Step::Continue;
+        }
+        if self.is_syn_ack_of_simultaneous_open(segment) {
+            // The peer may not have our SYN,ACK yet; an ACK does as well.
+            self.rcv.ack.on_urgent_need();
             return Step::Continue;
         }
         if self.state == State::SynReceived && self.is_passive {

@@ -14,6 +14,8 @@
 //! 4. RFC 5961, which RFC 9293 has taken in: a RST inside of the window but not at its edge, a SYN in a synchronized
 //!    state and an acknowledgement that nobody can have sent get a challenge ACK. Those, and answers to what
 //!    carries nothing, are limited to ten in five seconds (section 7), which no case here reaches.
+//! 5. The SYN,ACK of a simultaneous open, which repeats a SYN that we have, opens the connection as figure 7 has it. By
+//!    the letter of the first step it would be answered only.
 
 use core::fmt::Write as _;
 use core::net::SocketAddr;
@@ -237,6 +239,11 @@ fn by_the_book(case: Case, c: &Variables, segment: &Incoming) -> Outcome {
     // Deviation 1.
     if state == SynReceived && f.syn() && !f.ack() && !f.rst() && h.seq == IRS {
         return with(state, Flags::SYN | Flags::ACK, ISS, c.rcv_nxt);
+    }
+    // Deviation 5.
+    let is_active = state == SynReceived && !case.is_passive;
+    if is_active && f.syn() && f.ack() && !f.rst() && len == 1 && h.seq == IRS && h.ack == ISS + 1 {
+        return ack_now(Established, c.rcv_nxt);
     }
     // First.
     let within = |seq: SeqNumber| seq.0.wrapping_sub(c.rcv_nxt.0) < c.rcv_wnd;
