@@ -14,11 +14,11 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use synfin_tcp::{
     Algorithm, Burst, Checksum, Config, ConnectionConfig, ConnectionId, Ecn, Endpoint, Handled, IcmpError,
-    IcmpMessage, Incoming, Instant, KeepAlive, ListenerId, Observer, ReadOutcome, RtoConfig, SynCookies,
-    Unreachable, Variables,
+    IcmpMessage, Incoming, Instant, KeepAlive, ListenerId, Observer, ReadOutcome, RtoConfig, Sample, SynCookies,
+    Unreachable,
 };
 use synfin_wire::tcp::{Flags, Header, OptionsBuf, Segment};
-use synfin_wire::{SeqNumber, SocketId, StateChange};
+use synfin_wire::{SeqNumber, StateChange};
 
 #[derive(Arbitrary, Debug)]
 struct Input {

@@ -47,7 +47,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Comments of the form `RFC 9293 MUST-23` in code and tests name the requirements of its Appendix B.
+//! Comments of the form `RFC 9293 MUST-…`, with the number, in code and tests name the requirements of its Appendix B.
 
 pub mod config;
 pub mod icmp;

@@ -1,6 +1,9 @@
 //! Random links, random settings, random users: every octet arrives once and in order, or the connection reports an
 //! error; both ends reach CLOSED; no timer is left.
 //!
+//! `synfin lab random` does the same with applications that do one thing after the other. Here users write, shut down and
+//! abort in whatever state they meet, before the connection is open too, and the observer has to be told of every end.
+//!
 //! `SYNFIN_SEED=17` runs one seed and prints its segments; `SYNFIN_RUNS=10000` runs so many.
 
 use std::time::Duration;
@@ -257,7 +260,9 @@ fn every_octet_once_and_in_order_or_an_error() {
                 whole += u64::from(is_whole);
             }
             Err(panic) => {
-                eprintln!("failed with seed {seed}: SYNFIN_SEED={seed} cargo test -p synfin-tcp simulation");
+                eprintln!(
+                    "seed {seed}\nto see it: SYNFIN_SEED={seed} cargo nextest run -p synfin-tcp --no-capture simulation"
+                );
                 std::panic::resume_unwind(panic);
             }
         }
