@@ -6,7 +6,7 @@ BENCH_FILE   ?= target/bench/big.pcap
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo build install test setup-run setup-test fmt clippy nextest doctest doc deny checklist bench fuzz
+.PHONY: help demo build install test setup-run setup-test fmt clippy apart nextest doctest doc deny checklist bench fuzz
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ install: setup-run ## Install synfin to cargo's bin folder
 	cargo install --locked --path crates/synfin
 	@echo 'To capture without being root: sudo setcap cap_net_raw,cap_net_admin+ep "$$(command -v synfin)"'
 
-test: setup-test fmt clippy nextest doctest doc deny ## Pass every test; what CI runs
+test: setup-test fmt clippy apart nextest doctest doc deny ## Pass every test; what CI runs
 
 setup-run:
 	@scripts/setup.sh run
@@ -35,6 +35,12 @@ fmt: ## Check the formatting (cargo fmt repairs it)
 
 clippy: ## Lint, warnings denied
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Both have dependencies that the product must not have, and workspaces of their own. libFuzzer itself takes a C++ compiler
+# to build, and is linked only to run: whatever stands in its place will do.
+apart: ## Check that the fuzz targets and the benchmark beside smoltcp compile
+	CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a cargo check --locked --quiet --manifest-path fuzz/Cargo.toml
+	cargo check --locked --quiet --manifest-path bench/tcp/Cargo.toml
 
 nextest: ## Run unit, property and integration tests; those of test binaries named root* need root
 	cargo nextest run --workspace --locked
