@@ -87,7 +87,8 @@ pub struct Connection<O: Observer = NoObserver> {
 /// acknowledgement of what they have not sent: their answers look like keep-alives, and ours would go on for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Challenge {
-    since: Instant,
+    /// In milliseconds of the clock, of which only the low bits count: every connection and record has one of these.
+    since_ms: u32,
     count: u8,
     keep_alives: u8,
 }
@@ -97,7 +98,7 @@ impl Challenge {
     const MOST: u8 = 10;
     /// One each 50 ms on average: more often than anybody asks, and no storm.
     const MOST_KEEP_ALIVES: u8 = 100;
-    const PERIOD: core::time::Duration = core::time::Duration::from_secs(5);
+    const PERIOD_MS: u32 = 5000;
 
     fn may_send(&mut self, now: Instant) -> bool {
         self.renew(now);
@@ -112,8 +113,9 @@ impl Challenge {
     }
 
     fn renew(&mut self, now: Instant) {
-        if now.since(self.since) >= Self::PERIOD {
-            *self = Self { since: now, count: 0, keep_alives: 0 };
+        let now_ms = (now.as_nanos() / 1_000_000) as u32;
+        if now_ms.wrapping_sub(self.since_ms) >= Self::PERIOD_MS {
+            *self = Self { since_ms: now_ms, count: 0, keep_alives: 0 };
         }
     }
 }
