@@ -52,15 +52,18 @@ pub enum Mark {
     Duplicated,
     /// It was held back on its way, likewise.
     HeldBack,
+    /// Somebody else sent it in the name of this end, likewise.
+    Forged,
 }
 
 impl Mark {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Lost,
         Self::Corrupted,
         Self::Duplicated,
         Self::HeldBack,
+        Self::Forged,
         Self::Retransmission,
         Self::FastRetransmission,
         Self::SpuriousRetransmission,
@@ -107,6 +110,7 @@ impl Mark {
             Self::Corrupted => "corrupted",
             Self::Duplicated => "duplicated",
             Self::HeldBack => "held-back",
+            Self::Forged => "forged",
         }
     }
 }
@@ -158,12 +162,13 @@ impl fmt::Debug for Marks {
 
 impl From<Fate> for Marks {
     fn from(fate: Fate) -> Self {
-        let Fate { is_lost, is_corrupted, is_duplicated, is_held_back } = fate;
+        let Fate { is_lost, is_corrupted, is_duplicated, is_held_back, is_forged } = fate;
         [
             (is_lost, Mark::Lost),
             (is_corrupted, Mark::Corrupted),
             (is_duplicated, Mark::Duplicated),
             (is_held_back, Mark::HeldBack),
+            (is_forged, Mark::Forged),
         ]
         .into_iter()
         .filter_map(|(is, mark)| is.then_some(mark))

@@ -81,6 +81,7 @@ impl NotedFrame {
             is_corrupted: has(|fate| *fate == Fate::Corrupted),
             is_duplicated: has(|fate| *fate == Fate::Duplicated),
             is_held_back: has(|fate| matches!(fate, Fate::HeldBack(_))),
+            is_forged: has(|fate| *fate == Fate::Forged),
         }
     }
 

@@ -84,6 +84,7 @@ pub(crate) const fn mark_name(mark: Mark) -> &'static str {
         Mark::Corrupted => "corrupted",
         Mark::Duplicated => "duplicated",
         Mark::HeldBack => "held back",
+        Mark::Forged => "forged",
         #[expect(unreachable_patterns, reason = "marks may be added")]
         _ => mark.name(),
     }

@@ -58,6 +58,8 @@ pub struct Fate {
     pub is_duplicated: bool,
     /// It was held back on its way, so that others could overtake it.
     pub is_held_back: bool,
+    /// Somebody else sent it, in the name of an end.
+    pub is_forged: bool,
 }
 
 /// An interface of one input. Equal numbers are the same interface, within one input only.

@@ -24,7 +24,9 @@ impl Comments {
 impl Sink for Comments {
     fn packet(&mut self, connection: &Connection, packet: &Packet) {
         // What became of it is said in more words by who knows it.
-        let is_told = |mark| matches!(mark, Mark::Lost | Mark::Corrupted | Mark::Duplicated | Mark::HeldBack);
+        let is_told = |mark| {
+            matches!(mark, Mark::Lost | Mark::Corrupted | Mark::Duplicated | Mark::HeldBack | Mark::Forged)
+        };
         for mark in packet.marks.iter().filter(|mark| !is_told(*mark)) {
             self.say(connection.id, mark.name());
         }

@@ -264,6 +264,8 @@ fn a_blind_reset_gets_a_challenge() {
     let [outside, inside] = resets[..] else { panic!("{lines:?}") };
     // RFC 5961 section 3.2: outside of the window it is dropped; inside, but not exact, it gets a challenge ACK.
     assert_eq!(inside, outside + 1, "no answer to the first");
+    let is_forged = |n: &usize| ran.frames[*n].as_frame().fate.is_forged;
+    assert_eq!((0..lines.len()).filter(is_forged).collect::<Vec<_>>(), resets);
     assert_eq!(lines[inside + 1], "< ACK");
     assert_eq!(ran.frames[inside + 1].at_ns, ran.frames[inside].at_ns);
 }
