@@ -84,6 +84,11 @@ impl Half {
         self.next + i64::from(seq.distance_from(here))
     }
 
+    /// Whether its initial sequence number is known to be another one.
+    pub(crate) fn began_elsewhere(&self, seq: SeqNumber) -> bool {
+        self.base.is_some_and(|base| base != seq)
+    }
+
     /// It sends a SYN, with an ACK or without.
     pub(crate) fn on_syn(&mut self, has_ack: bool) {
         self.syn_kind = match (self.has_syn, has_ack && !self.has_syn_ack) {

@@ -254,9 +254,8 @@ impl Tracked {
     /// Makes the numbers of a packet relative.
     fn arrive<'a>(&mut self, incoming: &Incoming<'a>, from: Side) -> Arrival<'a> {
         let header = incoming.segment.header;
-        let is_stray = header.flags.syn()
-            && !header.flags.ack()
-            && self.half(from).base.is_some_and(|base| base != header.seq);
+        let is_stray =
+            header.flags.syn() && !header.flags.ack() && self.half(from).began_elsewhere(header.seq);
         if header.flags.syn() && !is_stray {
             let options = SynOptions::of(&incoming.segment);
             let endpoint = self.connection.endpoint_mut(from);

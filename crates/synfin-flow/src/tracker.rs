@@ -40,6 +40,7 @@ pub struct Tracker {
     told_early: Early,
     /// Owners of connections of which no packet was seen yet: those that were there before.
     owners: HashMap<Key, Vec<Owner>>,
+    /// Variables of connections of which no packet was seen yet.
     early_samples: Vec<(Key, Sample)>,
     /// In which network namespace each interface lies, where that was said of any.
     namespaces: Vec<u64>,
@@ -416,7 +417,7 @@ fn begins_anew(tracked: &Tracked, source: SocketAddr, segment: &Segment<'_>) -> 
         return false;
     }
     let side = side_of(&tracked.connection, source);
-    let is_another = tracked.half(side).base.is_some_and(|base| base != segment.header.seq);
+    let is_another = tracked.half(side).began_elsewhere(segment.header.seq);
     let is_stray = || {
         let told = tracked.told_state(side);
         told.is_some_and(|state| state.is_synchronized() && state != State::TimeWait)

@@ -183,6 +183,16 @@ impl Peer {
         packets.iter().map(|(bytes, ecn)| self.line(bytes, *ecn)).collect()
     }
 
+    /// Sends segments one after the other, and counts what is sent in return.
+    pub(crate) fn answers(&mut self, segments: impl IntoIterator<Item = Seg>) -> usize {
+        let mut count = 0;
+        for seg in segments {
+            self.send(&seg);
+            count += self.taken().len();
+        }
+        count
+    }
+
     fn line(&mut self, bytes: &Bytes, ecn: Ecn) -> String {
         let segment = Segment::parse(bytes, bytes.len() as u32).unwrap();
         let h = &segment.header;

@@ -169,16 +169,9 @@ fn challenges_are_counted_across_the_handshake() {
     let mut peer = listening(config(plain(), 1), 5);
     peer.send(&seg(Flags::SYN, 0, 0));
     peer.taken();
-    let mut answers = 0;
-    for _ in 0..6 {
-        peer.send(&seg(Flags::RST, 100, 0));
-        answers += peer.taken().len();
-    }
+    let mut answers = peer.answers((0..6).map(|_| seg(Flags::RST, 100, 0)));
     peer.send(&ack(1, 1));
-    for _ in 0..20 {
-        peer.send(&seg(Flags::RST, 100, 0));
-        answers += peer.taken().len();
-    }
+    answers += peer.answers((0..20).map(|_| seg(Flags::RST, 100, 0)));
     assert_eq!((answers, peer.state()), (10, State::Established));
     peer.wait(5000);
     peer.send(&seg(Flags::RST, 100, 0));
@@ -196,11 +189,8 @@ fn challenges_are_counted_in_time_wait() {
     peer.endpoint.close(peer.now, id);
     peer.taken();
     assert!(peer.endpoint.connection(id).is_none(), "it is a record now");
-    let mut answers = 0;
-    for flags in [Flags::RST, Flags::SYN].repeat(20) {
-        peer.send(&seg(flags, 100, 0));
-        answers += peer.taken().len();
-    }
+    let challenged = [Flags::RST, Flags::SYN].repeat(20);
+    let answers = peer.answers(challenged.into_iter().map(|flags| seg(flags, 100, 0)));
     assert_eq!((answers, peer.state()), (10, State::TimeWait));
     // The peer's FIN is no challenge, and is answered.
     peer.send(&seg(Flags::FIN | Flags::ACK, 1, 2));
